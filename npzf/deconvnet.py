@@ -1,0 +1,72 @@
+"""The deconvnet (section 2.1): from one activation to the picture of what excited it.
+
+    1. run the images forward; each max pooling records its switches
+    2. in the layer looked at, set every activation to zero but one
+    3. walk down: unpool through the switches, rectify the signal, filter with the transposed filters
+Contrast normalisation and dropout pass the signal on, biases are left out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npzf.layers import Keep, Rules
+from npzf.network import Network
+
+Unit = int | tuple[int | np.ndarray, int | np.ndarray, int | np.ndarray] | None
+
+
+def project(
+    net: Network,
+    x: np.ndarray,
+    layer: str,
+    unit: Unit = None,
+    *,
+    overwrite: bool = False,
+    norm_gradient: bool = False,
+) -> np.ndarray:
+    """The deconvnet's picture of each image, (N, H, W, C) like x, from the activations after the named layer.
+
+    unit: None for the whole layer; a map, seeded at its strongest place in each image; or (map, row, column), each a number
+    or one for each image (N,). The seed is the activation's own value; the walk passes every layer from the named one down.
+    Options: Rules. ValueError for a layer or unit that does not exist.
+    """
+    keep = Keep.GRADIENTS if norm_gradient else Keep.SWITCHES
+    y = net.activations(x, (layer,), keep)[layer]
+    return net.project_down(layer, seed(y, unit), Rules(overwrite=overwrite, norm_gradient=norm_gradient))
+
+
+def seed(y: np.ndarray, unit: Unit) -> np.ndarray:
+    """y (N, H, W, C) or (N, F) with every activation but the unit's set to zero; unit as for project."""
+    if unit is None:
+        return y
+    images, place = np.arange(len(y)), _place(y, unit)
+    seeded = np.zeros_like(y)
+    seeded[images, *place] = y[images, *place]
+    return seeded
+
+
+def strongest(y: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns (N,) of the largest activation of one map in each image of y (N, H, W, C); of equals the first."""
+    return np.unravel_index(y[..., index].reshape(len(y), -1).argmax(1), y.shape[1:3])
+
+
+def _place(y: np.ndarray, unit: Unit) -> tuple:
+    """The index of the unit behind the images: (row, column, map), or (map,) in a fully connected layer."""
+    single = isinstance(unit, int | np.integer)
+    if y.ndim == 2:
+        if not single:
+            raise ValueError(f"unit is {unit!r}, expected one number below {y.shape[1]}: this layer has no rows and columns")
+        sizes, parts, names = y.shape[1:], (unit,), ("unit",)
+    else:
+        if not single and len(unit) != 3:
+            raise ValueError(f"unit is {unit!r}, expected None, a map or (map, row, column)")
+        sizes, names = (y.shape[3], *y.shape[1:3]), ("map", "row", "column")
+        parts = (unit,) if single else unit
+    for name, part, size in zip(names, parts, sizes, strict=False):
+        if np.min(part) < 0 or np.max(part) >= size:
+            raise ValueError(f"unit's {name} is {part}, expected 0 to {size - 1}")
+    if y.ndim == 2:
+        return (unit,)
+    index, row, column = (unit, *strongest(y, unit)) if single else unit
+    return row, column, index

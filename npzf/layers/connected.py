@@ -1,0 +1,74 @@
+"""Fully connected layers 6 to 8 (figure 3); projecting through them extends the paper, which starts at convolutions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from npzf.layers.layer import Keep, Layer, initial_weight, positive
+from npzf.ops import connected as op
+
+
+@dataclass(eq=False)
+class Flatten(Layer):
+    """(N, H, W, C) -> (N, H * W * C), in that order."""
+
+    def shape(self, shape):
+        return (int(np.prod(shape)),)
+
+    def receptive_field(self, below):
+        return replace(below, whole=True)
+
+    def forward(self, x, keep=Keep.NOTHING):
+        """x (N, H, W, C) -> y (N, H * W * C)."""
+        self.size = x.shape[1:]
+        return x.reshape(x.shape[0], -1)
+
+    def backward(self, gy):
+        """gy (N, H * W * C) -> gx (N, H, W, C)."""
+        return gy.reshape(-1, *self.size)
+
+    def project(self, y, rules):
+        """Back into maps."""
+        return y.reshape(-1, *self.size)
+
+
+@dataclass(eq=False)
+class FullyConnected(Layer):
+    """y[n, o] = bias[o] + sum over i of weight[o, i] * x[n, i]."""
+
+    units: int
+
+    def __post_init__(self):
+        positive("FullyConnected", units=self.units)
+
+    def shape(self, shape):
+        if len(shape) != 1:
+            raise ValueError(f"FullyConnected: input is {shape}, expected (F,): put a Flatten before it")
+        return (self.units,)
+
+    def create(self, shape, deviation, generator, dtype):
+        self.parameters["weight"] = initial_weight((self.units, *shape), deviation, generator, dtype)
+        self.parameters["bias"] = np.zeros(self.units, dtype)
+
+    def forward(self, x, keep=Keep.NOTHING):
+        """x (N, I) -> y (N, O)."""
+        self.kept = x if keep >= Keep.GRADIENTS else None
+        return op.connect(x, self.parameters["weight"], self.parameters["bias"])
+
+    def backward(self, gy):
+        """gy (N, O) -> gx (N, I); sets gweight (O, I) and gbias (O,)."""
+        self.parameter_gradients(gy)
+        return op.connect_transpose(gy, self.parameters["weight"])
+
+    def parameter_gradients(self, gy):
+        """Sets gweight (O, I) and gbias (O,), over the last step's where there is one: fc6's take 151 MB."""
+        gweight = self.gradients.setdefault("weight", np.empty_like(self.parameters["weight"]))
+        op.weight_gradient(self.kept, gy, out=gweight)
+        self.gradients["bias"] = gy.sum(0)
+        self.kept = None
+
+    def project(self, y, rules):
+        """The transposed weight; the bias is not undone."""
+        return op.connect_transpose(y, self.parameters["weight"])

@@ -1,0 +1,87 @@
+"""Local contrast normalisation, both forms (section 2); not undone on the deconvnet's way down (section 2.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npzf.layers.layer import Keep, Layer, positive
+from npzf.ops import contrast as op
+
+
+class _Norm(Layer):
+    """What the two forms share: they keep x for the gradient, and pass a projection on unchanged."""
+
+    def forward(self, x, keep=Keep.NOTHING):
+        """x (N, H, W, C) -> y of the same shape."""
+        self.kept = x if keep >= Keep.GRADIENTS else None
+        return self._normalise(x)
+
+    def backward(self, gy):
+        """gy -> gx, the true gradient."""
+        gx = self._gradient(self.kept, gy)
+        self.kept = None
+        return gx
+
+    def project(self, y, rules):
+        """Deconvnet: passed on as it is, or, if the rules say so, through the true gradient."""
+        return self._gradient(self.kept, y) if rules.norm_gradient else y
+
+
+@dataclass(eq=False)
+class AcrossMaps(_Norm):
+    """y_c = x_c / (k + a * sum of x_d^2 over n neighbouring maps d)^beta, a = alpha / n or alpha (Krizhevsky et al. 2012).
+
+    alpha_times says which alpha is meant: "mean", of the n squares (a = alpha / n: cuda-convnet, Caffe, PyTorch), or "sum"
+    (a = alpha: Krizhevsky's paper as it is written).
+    """
+
+    n: int = 5  # Krizhevsky et al. 2012, section 3.3, as are the next three; section 2 leaves them open
+    k: float = 2.0
+    alpha: float = 1e-4
+    beta: float = 0.75
+    alpha_times: str = "mean"
+
+    def __post_init__(self):
+        positive("AcrossMaps", n=self.n)
+        if self.alpha_times not in ("mean", "sum"):
+            raise ValueError(f"AcrossMaps: alpha_times is {self.alpha_times!r}, expected 'mean' or 'sum'")
+        if self.k <= 0 or self.alpha < 0:
+            raise ValueError(f"AcrossMaps: k is {self.k}, alpha {self.alpha}, expected k > 0 and alpha >= 0")
+
+    def _constants(self):
+        return self.n, self.k, self.alpha / self.n if self.alpha_times == "mean" else self.alpha, self.beta
+
+    def _normalise(self, x):
+        return op.across_maps(x, *self._constants())
+
+    def _gradient(self, x, gy):
+        return op.across_maps_gradient(x, gy, *self._constants())
+
+
+@dataclass(eq=False)
+class LocalContrast(_Norm):
+    """y = v / max(local deviation, its mean over the image), v = x - local mean (Jarrett et al. 2009, section 3.1).
+
+    window in pixels of x, odd; sigma of the Gaussian weighting in pixels; floor: the least divisor, in units of x.
+    """
+
+    window: int = 9  # Jarrett et al. 2009, section 3.1: a 9x9 Gaussian window
+    sigma: float = 2.25  # open in that paper: a quarter of the window, as in its authors' Torch7
+    floor: float = 1e-4
+
+    def __post_init__(self):
+        positive("LocalContrast", window=self.window)
+        if self.window % 2 == 0 or self.sigma <= 0 or self.floor <= 0:
+            raise ValueError(
+                f"LocalContrast: window is {self.window}, sigma {self.sigma}, floor {self.floor}, "
+                "expected an odd window and positive sigma and floor"
+            )
+
+    def receptive_field(self, below):
+        return below.through(2 * self.window - 1, 1, self.window - 1)  # the mean is taken twice
+
+    def _normalise(self, x):
+        return op.local(x, self.window, self.sigma, self.floor)
+
+    def _gradient(self, x, gy):
+        return op.local_gradient(x, gy, self.window, self.sigma, self.floor)

@@ -1,0 +1,28 @@
+"""Rectification: max(x, 0) on the way up (section 2), and the same on the way down (section 2.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npzf.layers.layer import Keep, Layer
+from npzf.ops import elementwise as op
+
+
+@dataclass(eq=False)
+class Relu(Layer):
+    """y = max(x, 0)."""
+
+    def forward(self, x, keep=Keep.NOTHING, in_place=False):
+        """x -> y of the same shape; in_place: x is nobody else's and becomes y."""
+        y = op.rectify(x, out=x if in_place else None)
+        self.kept = y if keep >= Keep.GRADIENTS else None
+        return y
+
+    def backward(self, gy):
+        """gx = gy where y was positive."""
+        y, self.kept = self.kept, None
+        return op.rectify_gradient(y, gy)
+
+    def project(self, y, rules):
+        """Deconvnet: the signal itself is rectified, whatever was positive on the way up."""
+        return op.rectify(y)

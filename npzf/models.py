@@ -1,0 +1,191 @@
+"""The nets, each as one literal table: ZFNet (figure 3), Krizhevsky's, a ZFNet for small images, AlexNet and SqueezeNet.
+
+A row reads: name, layer with its maps and window, stride, ..., as figure 3 does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from npzf.layers import (
+    AcrossMaps,
+    Concatenate,
+    Conv,
+    Dropout,
+    Flatten,
+    FullyConnected,
+    GlobalAveragePool,
+    MaxPool,
+    Relu,
+)
+from npzf.network import Network
+
+PAPER_DEVIATION = 1e-2  # section 3: weights initialised to 1e-2
+
+
+def zfnet(
+    classes: int = 1000,
+    *,
+    seed: int = 0,
+    dtype: Any = "float32",
+    middle: tuple[int, int, int] = (384, 384, 256),
+    fully: int = 4096,
+    deviation: str | float = PAPER_DEVIATION,
+) -> Network:
+    """ZFNet (figure 3) for 224x224x3 images in about [-128, 128].
+
+    middle: maps of layers 3, 4, 5; fully: units of layers 6 and 7 (Table 3 varies both); deviation: of the initial weights,
+    or "he".
+    """
+    table = [
+        ("conv1", Conv(96, 7, stride=2, ceil=True)),  # 224 -> 110, figure 3
+        ("relu1", Relu()),
+        ("pool1", MaxPool(3, stride=2, ceil=True)),  # 110 -> 55
+        ("norm1", AcrossMaps()),
+        ("conv2", Conv(256, 5, stride=2, ceil=True)),  # 55 -> 26
+        ("relu2", Relu()),
+        ("pool2", MaxPool(3, stride=2, ceil=True)),  # 26 -> 13
+        ("norm2", AcrossMaps()),
+        ("conv3", Conv(middle[0], 3, pad=1)),
+        ("relu3", Relu()),
+        ("conv4", Conv(middle[1], 3, pad=1)),
+        ("relu4", Relu()),
+        ("conv5", Conv(middle[2], 3, pad=1)),
+        ("relu5", Relu()),
+        ("pool5", MaxPool(3, stride=2, ceil=True)),  # 13 -> 6
+        *_top(fully, fully, classes),
+    ]
+    return Network((224, 224, 3), table, seed=seed, dtype=dtype, deviation=deviation)
+
+
+def krizhevsky(
+    classes: int = 1000,
+    *,
+    seed: int = 0,
+    dtype: Any = "float32",
+    groups: int = 2,
+    fully: int = 4096,
+    deviation: str | float = PAPER_DEVIATION,
+) -> Network:
+    """The net of Krizhevsky et al. 2012 that the paper compares with; groups=1 gives it the paper's dense connections.
+
+    224x224x3 images in about [-128, 128]; fully: units of layers 6 and 7 (Table 3); deviation as for zfnet.
+    """
+    table = [
+        ("conv1", Conv(96, 11, stride=4, ceil=True)),  # 224 -> 55
+        ("relu1", Relu()),
+        ("norm1", AcrossMaps()),
+        ("pool1", MaxPool(3, stride=2, ceil=True)),  # 55 -> 27
+        ("conv2", Conv(256, 5, pad=2, groups=groups)),
+        ("relu2", Relu()),
+        ("norm2", AcrossMaps()),
+        ("pool2", MaxPool(3, stride=2, ceil=True)),  # 27 -> 13
+        ("conv3", Conv(384, 3, pad=1)),
+        ("relu3", Relu()),
+        ("conv4", Conv(384, 3, pad=1, groups=groups)),
+        ("relu4", Relu()),
+        ("conv5", Conv(256, 3, pad=1, groups=groups)),
+        ("relu5", Relu()),
+        ("pool5", MaxPool(3, stride=2, ceil=True)),  # 13 -> 6
+        *_top(fully, fully, classes),
+    ]
+    return Network((224, 224, 3), table, seed=seed, dtype=dtype, deviation=deviation)
+
+
+def small_zfnet(classes: int = 10, size: int = 96, *, seed: int = 0, dtype: Any = "float32") -> Network:
+    """ZFNet's layers with fewer maps, for size x size images of 64 to 160 pixels and a processor instead of a GPU.
+
+    Its second layer moves by 1 instead of 2, so that small images still give maps with places to look at in layers 3 to 5.
+    He initialisation (ZFNet's N(0, 1e-2) hardly trains so small a net), except in layer 1, whose input is not of unit scale
+    but lies in about [-128, 128].
+    """
+    table = [
+        ("conv1", Conv(32, 7, stride=2, ceil=True)),
+        ("relu1", Relu()),
+        ("pool1", MaxPool(3, stride=2, ceil=True)),
+        ("norm1", AcrossMaps()),
+        ("conv2", Conv(64, 5, pad=2)),
+        ("relu2", Relu()),
+        ("pool2", MaxPool(3, stride=2, ceil=True)),
+        ("norm2", AcrossMaps()),
+        ("conv3", Conv(96, 3, pad=1)),
+        ("relu3", Relu()),
+        ("conv4", Conv(96, 3, pad=1)),
+        ("relu4", Relu()),
+        ("conv5", Conv(64, 3, pad=1)),
+        ("relu5", Relu()),
+        ("pool5", MaxPool(3, stride=2, ceil=True)),
+        *_top(256, 256, classes),
+    ]
+    return Network((size, size, 3), table, seed=seed, dtype=dtype, deviation="he", first_deviation=PAPER_DEVIATION)
+
+
+def alexnet(classes: int = 1000, *, seed: int = 0, dtype: Any = "float32") -> Network:
+    """Krizhevsky's net as in "one weird trick" (2014): no groups, no normalisation, fewer maps below; 224x224x3 images."""
+    table = [
+        ("conv1", Conv(64, 11, stride=4, pad=2)),
+        ("relu1", Relu()),
+        ("pool1", MaxPool(3, stride=2)),
+        ("conv2", Conv(192, 5, pad=2)),
+        ("relu2", Relu()),
+        ("pool2", MaxPool(3, stride=2)),
+        ("conv3", Conv(384, 3, pad=1)),
+        ("relu3", Relu()),
+        ("conv4", Conv(256, 3, pad=1)),
+        ("relu4", Relu()),
+        ("conv5", Conv(256, 3, pad=1)),
+        ("relu5", Relu()),
+        ("pool5", MaxPool(3, stride=2)),
+        *_top(4096, 4096, classes),
+    ]
+    return Network((224, 224, 3), table, seed=seed, dtype=dtype)
+
+
+def squeezenet(classes: int = 1000, *, seed: int = 0, dtype: Any = "float32") -> Network:
+    """SqueezeNet v1.1 (Iandola et al. 2016), whose fire modules concatenate two branches; 227x227x3 images."""
+    table = [
+        ("conv1", Conv(64, 3, stride=2)),
+        ("relu1", Relu()),
+        ("pool1", MaxPool(3, stride=2, ceil=True)),
+        *_fire("fire2", 16, 64),
+        *_fire("fire3", 16, 64),
+        ("pool3", MaxPool(3, stride=2, ceil=True)),
+        *_fire("fire4", 32, 128),
+        *_fire("fire5", 32, 128),
+        ("pool5", MaxPool(3, stride=2, ceil=True)),
+        *_fire("fire6", 48, 192),
+        *_fire("fire7", 48, 192),
+        *_fire("fire8", 64, 256),
+        *_fire("fire9", 64, 256),
+        ("drop9", Dropout(0.5)),
+        ("conv10", Conv(classes, 1)),
+        ("pool10", GlobalAveragePool()),
+    ]
+    return Network((227, 227, 3), table, seed=seed, dtype=dtype)
+
+
+def _top(sixth: int, seventh: int, classes: int) -> list[tuple]:
+    """Layers 6 to 8, the same in every net of the paper."""
+    return [
+        ("flatten", Flatten()),
+        ("fc6", FullyConnected(sixth)),
+        ("relu6", Relu()),
+        ("drop6", Dropout(0.5)),  # section 3
+        ("fc7", FullyConnected(seventh)),
+        ("relu7", Relu()),
+        ("drop7", Dropout(0.5)),  # section 3
+        ("fc8", FullyConnected(classes)),
+    ]
+
+
+def _fire(name: str, squeeze: int, expand: int) -> list[tuple]:
+    """A fire module: 1x1 filters that squeeze, then 1x1 and 3x3 filters side by side, concatenated."""
+    return [
+        (f"{name}/squeeze1x1", Conv(squeeze, 1)),
+        (f"{name}/relu_squeeze1x1", Relu()),
+        (f"{name}/expand1x1", Conv(expand, 1), (f"{name}/relu_squeeze1x1",)),
+        (f"{name}/relu_expand1x1", Relu()),
+        (f"{name}/expand3x3", Conv(expand, 3, pad=1), (f"{name}/relu_squeeze1x1",)),
+        (f"{name}/relu_expand3x3", Relu()),
+        (f"{name}/concat", Concatenate(), (f"{name}/relu_expand1x1", f"{name}/relu_expand3x3")),
+    ]

@@ -1,0 +1,237 @@
+"""A convnet (section 2): named layers in order, and branches that are concatenated; forward, backward, and the walk down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from npzf import arrays, layers, storage
+from npzf.geometry import Field
+from npzf.layers import Conv, Flatten, FullyConnected, Keep, Layer, Relu, Rules
+
+INPUT = "input"
+
+
+class Network:
+    """Layers that feed each other: each takes the output of the one before it unless its row names other sources.
+
+    input_shape: (H, W, C) of one image, in pixels; table: rows (name, layer) or (name, layer, (source, ...)), "input" being
+    the images; deviation: of the initial weights, or "he"; first_deviation: of the lowest layer's where that differs. Two
+    things travel with a net although forward uses neither: classes, their names, and mean, what was subtracted from the
+    pixels, (H, W, C) or (C,).
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, int, int],
+        table: Iterable[tuple],
+        *,
+        seed: int = 0,
+        dtype: Any = "float32",
+        deviation: str | float = "he",
+        first_deviation: float | None = None,
+    ):
+        self.input_shape = tuple(int(side) for side in input_shape)
+        self.dtype = arrays.float_type(dtype)
+        self.layers: dict[str, Layer] = {}
+        self.sources: dict[str, tuple[str, ...]] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {INPUT: self.input_shape}
+        self.classes: tuple[str, ...] | None = None
+        self.mean: np.ndarray | None = None
+        self._ran: list[str] = []
+        generator, previous = arrays.generator(seed), INPUT
+        for name, layer, *sources in table:
+            self._add(name, layer, sources[0] if sources else (previous,))
+            scale = first_deviation if first_deviation is not None and self.sources[name] == (INPUT,) else deviation
+            layer.create(self.shapes[self.sources[name][0]], scale, generator, self.dtype)
+            previous = name
+
+    def _add(self, name: str, layer: Layer, sources: tuple[str, ...]) -> None:
+        if name in self.shapes:
+            raise ValueError(f"layer name {name!r} appears twice, expected every name once")
+        for source in sources:
+            if source not in self.shapes:
+                raise ValueError(f"layer {name!r} has source {source!r}, expected one of {', '.join(self.shapes)}")
+        try:
+            self.shapes[name] = layer.shape(*(self.shapes[source] for source in sources))
+        except ValueError as error:
+            raise ValueError(f"layer {name!r}: {error}") from None
+        self.layers[name], self.sources[name] = layer, tuple(sources)
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Name, such as "conv1/weight", -> array; to set one: net.parameters[name][...] = value."""
+        return {f"{name}/{key}": p for name, layer in self.layers.items() for key, p in layer.parameters.items()}
+
+    @property
+    def gradients(self) -> dict[str, np.ndarray]:
+        """Name -> gradient of that parameter, after backward; the next backward may write into the same arrays."""
+        return {f"{name}/{key}": g for name, layer in self.layers.items() for key, g in layer.gradients.items()}
+
+    def forward(self, x: np.ndarray, upto: str | None = None, train: bool = False) -> np.ndarray:
+        """x (N, H, W, C) -> class scores before the softmax (N, classes), or the activation of the layer named by upto.
+
+        train: what backward needs is kept, and dropout drops; otherwise nothing is kept. Images of another size than
+        input_shape pass through the local layers. ValueError for a wrong shape, type or name.
+        """
+        last = self.last if upto is None else upto
+        return self.activations(x, (last,), Keep.TRAIN if train else Keep.NOTHING)[last]
+
+    def activations(self, x: np.ndarray, names: Collection[str], keep: Keep = Keep.NOTHING) -> dict[str, np.ndarray]:
+        """Name -> activation of each of these layers, in one pass over x (N, H, W, C)."""
+        needed = self._needed(names)
+        values = {INPUT: self._check(x, needed)}
+        wanted: dict[str, np.ndarray] = {}
+        waiting = {source: [n for n in needed if source in self.sources[n]] for source in (INPUT, *needed)}
+        self._ran = []
+        for name in needed:
+            layer, sources = self.layers[name], self.sources[name]
+            xs = [values[source] for source in sources]
+            own = not any(s == INPUT or s in names or len(waiting[s]) > 1 for s in sources)
+            if isinstance(layer, Relu) and own and isinstance(self.layers[sources[0]], Conv | FullyConnected):
+                values[name] = layer.forward(*xs, keep=keep, in_place=True)  # no one else looks at these
+            else:
+                values[name] = layer.forward(*xs, keep=keep)
+            self._ran.append(name)
+            del xs
+            if name in names:
+                wanted[name] = values[name]
+            for source in sources:  # nothing is held longer than it is used
+                waiting[source].remove(name)
+                if not waiting[source]:
+                    values.pop(source)
+        return wanted
+
+    def backward(self, gy: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+        """gy, shaped as the last forward(..., train=True)'s result -> gx (N, H, W, C); gradients of parameters in gradients.
+
+        input_gradient=False leaves the gradient of the images out (None): training does not need it.
+        """
+        if not self._ran:
+            raise ValueError("backward was called before forward(..., train=True)")
+        gradients = {self._ran[-1]: gy}
+        for name in reversed(self._ran):
+            layer, sources, g = self.layers[name], self.sources[name], gradients.pop(name)
+            if sources == (INPUT,) and not input_gradient:
+                layer.parameter_gradients(g)
+            else:
+                self._deal(gradients, sources, layer.backward(g))
+        self._ran = []
+        return gradients.get(INPUT)
+
+    def project_down(self, layer: str, signal: np.ndarray, rules: Rules) -> np.ndarray:
+        """The deconvnet's walk (section 2.1): signal, at the output of this layer -> pixels (N, H, W, C).
+
+        Every layer from this one down must have run with Keep.SWITCHES; what they kept is released.
+        """
+        signals = {layer: signal}
+        for name in reversed(self._ran):
+            if name in signals:
+                self._deal(signals, self.sources[name], self.layers[name].project(signals.pop(name), rules))
+            self.layers[name].kept = None
+        self._ran = []
+        return signals[INPUT]
+
+    @staticmethod
+    def _deal(signals: dict[str, np.ndarray], sources: tuple[str, ...], down: Any) -> None:
+        """Hands what came down to the sources; a source of several layers collects the sum."""
+        for source, signal in zip(sources, down if len(sources) > 1 else [down], strict=True):
+            signals[source] = signals[source] + signal if source in signals else signal
+
+    @property
+    def last(self) -> str:
+        """The name of the last layer."""
+        return next(reversed(self.layers))
+
+    def _needed(self, names: Collection[str]) -> list[str]:
+        """These layers and all that lead to them, in order."""
+        for name in names:
+            if name not in self.layers:
+                raise ValueError(f"layer is {name!r}, expected one of {', '.join(self.layers)}")
+        needed = set(names)
+        for name in reversed(self.layers):
+            if name in needed:
+                needed.update(self.sources[name])
+        return [name for name in self.layers if name in needed]
+
+    def _check(self, x: np.ndarray, needed: list[str]) -> np.ndarray:
+        x = arrays.as_batch(x, self.dtype)
+        fixed = [name for name in needed if isinstance(self.layers[name], Flatten)]
+        if fixed and x.shape[1:] != self.input_shape:
+            raise ValueError(f"x has images of {x.shape[1:]}, expected {self.input_shape}, which {fixed[0]!r} needs")
+        if x.shape[3] != self.input_shape[2]:
+            raise ValueError(f"x has {x.shape[3]} channels, expected {self.input_shape[2]}, as {self.input_shape}")
+        return x
+
+    def fields(self) -> dict[str, Field]:
+        """Name -> receptive field of the layer's units, in input pixels."""
+        fields = {INPUT: Field()}
+        for name, layer in self.layers.items():
+            fields[name] = layer.receptive_field(*(fields[source] for source in self.sources[name]))
+        return fields
+
+    def summary(self) -> str:
+        """A table: layer, output size, parameters, receptive field and stride in input pixels."""
+        rows, fields = [("layer", "kind", "output", "parameters", "field", "stride")], self.fields()
+        for name, layer in self.layers.items():
+            field, numbers = fields[name], sum(p.size for p in layer.parameters.values())
+            size = "x".join(map(str, self.shapes[name]))
+            local = ("all", "") if field.whole else (str(field.size), str(field.stride))
+            rows.append((name, type(layer).__name__, size, f"{numbers:,}" if numbers else "", *local))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        form = "{:{}}  {:{}}  {:>{}}  {:>{}}  {:>{}}  {:>{}}"
+        lines = [form.format(*(part for pair in zip(row, widths, strict=True) for part in pair)) for row in rows]
+        total = sum(p.size for p in self.parameters.values())
+        sides = "x".join(map(str, self.input_shape))
+        return "\n".join([f"input {sides}, {total:,} parameters, {self.dtype}", *lines])
+
+    def save(self, path: str | Path) -> None:
+        """Writes architecture and parameters as HDF5; an older file at path survives if that fails. OSError if it does."""
+        storage.write(path, self.to_file)
+
+    def to_file(self, file: h5py.File) -> None:
+        """Writes architecture, parameters, class names and mean into an open file."""
+        rows = [
+            {"name": name, "layer": {"kind": type(layer).__name__, **layer.configuration()}, "sources": self.sources[name]}
+            for name, layer in self.layers.items()
+        ]
+        architecture = {"input": self.input_shape, "dtype": str(self.dtype), "layers": rows}
+        file.attrs["architecture"] = json.dumps(architecture)
+        for name, value in self.parameters.items():
+            file[f"parameters/{name}"] = value
+        if self.classes is not None:
+            file["classes"] = json.dumps(self.classes)
+        if self.mean is not None:
+            file["mean"] = self.mean
+
+
+def load(path: str | Path) -> Network:
+    """The network that save, or training, wrote to path; ValueError, in one line, for anything else."""
+    with storage.read(path) as file:
+        return from_file(file)
+
+
+def from_file(file: h5py.File) -> Network:
+    """The network in an open file; ValueError if its layers are unknown or its parameters do not fit them."""
+    try:
+        architecture = json.loads(file.attrs["architecture"])
+        table = [(row["name"], _layer(**row["layer"]), tuple(row["sources"])) for row in architecture["layers"]]
+        net = Network(architecture["input"], table, dtype=architecture["dtype"], deviation=0.0)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file.filename}: its architecture cannot be built ({error})") from error
+    for name, value in net.parameters.items():
+        storage.read_into(value, file, f"parameters/{name}")
+    net.classes = tuple(json.loads(file["classes"][()])) if "classes" in file else None
+    net.mean = file["mean"][()] if "mean" in file else None
+    return net
+
+
+def _layer(kind: str, **configuration: Any) -> Layer:
+    if kind not in layers.__all__ or not issubclass(getattr(layers, kind), Layer):
+        raise ValueError(f"layer kind {kind!r} is not known")
+    return getattr(layers, kind)(**configuration)

@@ -1,0 +1,30 @@
+"""The fully connected layers 6 to 8 (figure 3) and their transposes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npzf.threads import split
+
+# With few images these products are bound by reading the weight (151 MB for ZFNet's fc6), so the threads share the weight's
+# rows, not the batch: each reads its part once.
+
+
+def connect(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """y = x @ weight.T + bias: x (N, I), weight (O, I), bias (O,) -> y (N, O)."""
+    y = np.empty((x.shape[0], weight.shape[0]), x.dtype)
+    split(lambda part: np.matmul(x, weight[part].T, out=y[:, part]), weight.shape[0])
+    y += bias
+    return y
+
+
+def connect_transpose(y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """x = y @ weight, the adjoint of connect: y (N, O), weight (O, I) -> x (N, I)."""
+    x = np.empty((y.shape[0], weight.shape[1]), y.dtype)
+    split(lambda part: np.matmul(y, weight[:, part], out=x[:, part]), weight.shape[1])
+    return x
+
+
+def weight_gradient(x: np.ndarray, gy: np.ndarray, out: np.ndarray) -> None:
+    """out (O, I) = gy.T @ x for x (N, I), gy (N, O); written in place, for it is as large as the layer."""
+    split(lambda part: np.matmul(gy[:, part].T, x, out=out[part]), gy.shape[1])

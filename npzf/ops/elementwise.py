@@ -1,0 +1,27 @@
+"""Rectification (section 2) and dropout (section 3): what happens to each number by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npzf.threads import split
+
+
+def rectify(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """max(x, 0), any shape; on the way up and, unlike a gradient, on the way down too (section 2.1). NaN stays NaN."""
+    y = np.empty_like(x) if out is None else out
+    split(lambda part: np.maximum(x[part], 0, out=y[part]), x.shape[0])
+    return y
+
+
+def rectify_gradient(y: np.ndarray, gy: np.ndarray) -> np.ndarray:
+    """gx = gy where y = rectify(x) is positive, else 0; any shape."""
+    gx = np.empty_like(gy)
+    split(lambda part: np.multiply(gy[part], y[part] > 0, out=gx[part]), gy.shape[0])
+    return gx
+
+
+def dropout_mask(shape: tuple[int, ...], rate: float, generator: np.random.Generator, dtype) -> np.ndarray:
+    """0 with probability rate, else 1 / (1 - rate), so that nothing needs scaling at test time (the paper halves there)."""
+    kept = generator.random(shape, np.float32) >= rate
+    return kept * np.dtype(dtype).type(1 / (1 - rate))

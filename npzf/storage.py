@@ -1,0 +1,74 @@
+"""Networks as HDF5 files that are either whole or not there; no part of the paper.
+
+Layout, version 1: attributes format, version, architecture (JSON: input shape, type, and for each layer its name, kind,
+configuration and sources); parameters/NAME arrays; optionally classes (names) and mean (the pixels' mean).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+FORMAT, VERSION = "npzf network", 1
+
+
+def write(path: str | Path, fill: Callable[[h5py.File], None]) -> None:
+    """Fills a new HDF5 file and puts it in the place of path at once: written beside it, fsynced, renamed.
+
+    Whatever goes wrong, disk full say, the earlier file at path survives and the unfinished one is removed. OSError in one
+    line.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(partial, "w+b") as raw:
+            with h5py.File(raw, "w") as file:
+                file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
+                fill(file)
+            raw.flush()
+            os.fsync(raw.fileno())
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:  # h5py reports a failed write as either
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise OSError(f"{path}: cannot be written ({reason}); an earlier file of that name is untouched") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def read(path: str | Path) -> Iterator[h5py.File]:
+    """Opens a file that write wrote; FileNotFoundError or ValueError, in one line, for anything else."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file, expected a network saved by npzf")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        cause = "truncated" if "truncated" in str(error) else "not HDF5, or damaged"
+        raise ValueError(f"{path}: {cause}, expected a network saved by npzf") from error
+    with file:
+        if file.attrs.get("format") != FORMAT:
+            raise ValueError(f"{path}: HDF5, but not a network saved by npzf (its attribute 'format' is not {FORMAT!r})")
+        if file.attrs.get("version") != VERSION:
+            raise ValueError(f"{path}: written as version {file.attrs.get('version')}, expected version {VERSION}")
+        try:
+            yield file
+        except (KeyError, TypeError, OSError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"{path}: damaged, expected a whole network saved by npzf ({reason})") from error
+
+
+def read_into(value: np.ndarray, file: h5py.File, name: str) -> None:
+    """Fills value from the dataset of that name; ValueError if it is missing or has another shape."""
+    stored = file.get(name)
+    if stored is None or stored.shape != value.shape:
+        found = "missing" if stored is None else f"of shape {stored.shape}"
+        raise ValueError(f"{file.filename}: {name} is {found}, expected shape {value.shape}")
+    stored.read_direct(value)

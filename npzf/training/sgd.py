@@ -1,0 +1,78 @@
+"""Stochastic gradient descent with momentum, and the filter clip (section 3)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npzf.layers import Conv
+from npzf.network import Network
+from npzf.threads import split
+
+FILTER_RMS = 1e-1  # section 3: filters whose RMS exceeds 1e-1 are scaled back to it
+MOMENTUM = 0.9  # section 3
+_CHUNK = 1 << 16  # numbers updated together, so that the three passes over them find them in the cache
+
+
+class SGD:
+    """velocity = momentum * velocity - rate * (gradient + decay * parameter); parameter += velocity; then the filter clip.
+
+    rate: step per unit of gradient; decay: weight decay, on weights and biases alike (the paper mentions none);
+    filter_rms: the largest RMS of a filter of a conv layer, None for no clip.
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        rate: float,
+        momentum: float = MOMENTUM,
+        decay: float = 0.0,
+        filter_rms: float | None = FILTER_RMS,
+    ):
+        if not (rate >= 0 and 0 <= momentum < 1 and decay >= 0):
+            raise ValueError(
+                f"rate is {rate}, momentum {momentum}, decay {decay}, expected rate, decay >= 0, momentum in [0, 1)"
+            )
+        if filter_rms is not None and not filter_rms > 0:
+            raise ValueError(f"filter_rms is {filter_rms}, expected more than 0, or None for no clip")
+        self.net, self.rate, self.momentum, self.decay, self.filter_rms = net, rate, momentum, decay, filter_rms
+        self.velocity = {name: np.zeros_like(p) for name, p in net.parameters.items()}
+
+    def step(self) -> None:
+        """Moves every parameter by its velocity; ValueError before the first backward."""
+        gradients = self.net.gradients
+        for name, parameter in self.net.parameters.items():
+            if name not in gradients:
+                raise ValueError(
+                    f"{name} has no gradient: call net.forward(x, train=True) and net.backward(gscores) before step"
+                )
+            self._move(parameter.reshape(-1), gradients[name].reshape(-1), self.velocity[name].reshape(-1))
+        if self.filter_rms is not None:
+            for layer in self.net.layers.values():
+                if isinstance(layer, Conv):
+                    clip_filters(layer.parameters["weight"], self.filter_rms)
+
+    def _move(self, parameter: np.ndarray, gradient: np.ndarray, velocity: np.ndarray) -> None:
+        def some(part: slice) -> None:
+            scratch = np.empty(min(_CHUNK, part.stop - part.start), parameter.dtype)
+            for start in range(part.start, part.stop, _CHUNK):
+                chunk = slice(start, min(start + _CHUNK, part.stop))
+                p, g, v, s = parameter[chunk], gradient[chunk], velocity[chunk], scratch[: chunk.stop - start]
+                if self.decay:
+                    np.multiply(p, self.decay, out=s)
+                    s += g
+                    s *= self.rate
+                else:
+                    np.multiply(g, self.rate, out=s)
+                v *= self.momentum
+                v -= s
+                p += v
+
+        split(some, parameter.size)
+
+
+def clip_filters(weight: np.ndarray, limit: float) -> None:
+    """Scales each filter weight[o] (KH, KW, C) whose RMS value exceeds limit back to it, in place (section 3)."""
+    rms = np.sqrt(np.mean(np.square(weight), axis=(1, 2, 3), keepdims=True))
+    over = rms > limit
+    if over.any():
+        weight *= np.where(over, limit / np.where(over, rms, 1), 1).astype(weight.dtype)
