@@ -1,0 +1,82 @@
+"""All figures on one page: an atlas of a net that is a single file and needs neither network nor scripts."""
+
+import base64
+import html
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from PIL import Image, UnidentifiedImageError
+
+from npzf.render.files import write_whole
+
+KINDS = {"PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
+SMALL = 320  # pixels: narrower pictures are shown enlarged, with sharp pixels
+
+
+@dataclass(frozen=True)
+class Section:
+    """One figure of the page: heading, caption, picture, and `alt`, a text for those who cannot see it.
+
+    `picture` is a PNG, WebP or GIF; `wide` lets it grow beyond the column of text (on a phone it is scrolled
+    sideways).
+    """
+
+    heading: str
+    sentence: str
+    picture: str | Path
+    alt: str
+    wide: bool = False
+
+
+def write_page(path: str | Path, title: str, introduction: str, sections: Sequence[Section]) -> Path:
+    """Write one self-contained HTML page, the pictures within it, in one step; returns the path.
+
+    Title and texts are plain text and are escaped; an empty line in the introduction starts a paragraph. Two
+    or more sections get a list of contents. Raises ValueError for a picture that is not PNG, WebP or GIF,
+    OSError if a file cannot be read or written.
+    """
+    template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
+    page = template.substitute(
+        title=html.escape(title),
+        introduction="\n".join(f"<p>{html.escape(part)}</p>" for part in introduction.split("\n\n") if part.strip()),
+        contents=_contents(sections) if len(sections) > 1 else "",
+        sections="\n".join(_section(number, section) for number, section in enumerate(sections, 1)),
+    )
+    return write_whole(path, page.encode("utf-8"))
+
+
+def _contents(sections: Sequence[Section]) -> str:
+    links = (f'<li><a href="#s{n}">{html.escape(s.heading)}</a></li>' for n, s in enumerate(sections, 1))
+    return '<nav aria-label="Contents">\n<ul>\n' + "\n".join(links) + "\n</ul>\n</nav>"
+
+
+def _section(number: int, section: Section) -> str:
+    # A wide picture can be scrolled sideways, so the keyboard has to reach it, and then it needs a name.
+    name = html.escape(section.heading)
+    reach = f' tabindex="0" role="region" aria-label="{name}"' if section.wide else ""
+    return f"""<section id="s{number}">
+<h2>{name}</h2>
+<figure{' class="wide"' if section.wide else ""}>
+<figcaption>{html.escape(section.sentence)}</figcaption>
+<div class="plate"{reach}>{_image(section)}</div>
+</figure>
+</section>"""
+
+
+def _image(section: Section) -> str:
+    """The <img> with its bytes inside, its size given so that the page does not jump."""
+    data = Path(section.picture).read_bytes()
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            kind, (width, height) = KINDS[image.format], image.size
+    except (UnidentifiedImageError, KeyError) as error:
+        raise ValueError(f"picture must be a PNG, WebP or GIF file, got {section.picture}") from error
+    zoom = math.ceil(SMALL / width)
+    sharp = ' class="pixels"' if zoom > 1 else ""
+    source = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    size = f'width="{zoom * width}" height="{zoom * height}"'
+    return f'<img{sharp} {size} alt="{html.escape(section.alt)}" src="{source}">'

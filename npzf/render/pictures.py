@@ -1,0 +1,142 @@
+"""Figures 2, 4 and 6: projections, patches and filters as pictures; zero of a signed one is mid-grey."""
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from npzf.render.files import write_whole
+
+MID_GREY = 128  # zero; +-scale then reaches 255 and 1, so both signs have 127 steps
+
+
+def mid_grey(signed: np.ndarray, scale: float | None = None) -> tuple[np.ndarray, float]:
+    """Signed values (..., H, W, C), C 1 or 3 -> (picture uint8, same shape; scale). Figure 2.
+
+    Symmetric about zero: 0 is exactly 128, +scale is 255 and -scale is 1; what lies outside is clipped. The
+    scale is in the units of `signed`, by default its largest |value|, and is returned so that it can be
+    recorded with the picture. Raises ValueError for another C, for NaN or infinity, and for a scale that is
+    not positive.
+    """
+    signed = _signed(signed)
+    largest = float(np.abs(signed).max(initial=0))
+    scale = largest if scale is None else float(scale)
+    if not math.isfinite(scale) or scale < 0 or (scale == 0 and largest > 0):
+        raise ValueError(f"scale must be a positive finite number, got {scale}")
+    return _about_mid_grey(signed, scale), scale
+
+
+def mid_grey_each(signed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Signed pictures (N, H, W, C) -> (uint8 (N, H, W, C), scales (N,)), each with a scale of its own.
+
+    As `mid_grey`, picture by picture; raises ValueError in the same cases.
+    """
+    signed = _signed(signed)
+    if signed.ndim != 4:
+        raise ValueError(f"signed must be (N, H, W, C), got shape {signed.shape}")
+    scales = np.abs(signed).max(axis=(1, 2, 3), initial=0)
+    return _about_mid_grey(signed, scales[:, None, None, None]), scales
+
+
+def photograph(x: np.ndarray, mean: np.ndarray | float | None) -> np.ndarray:
+    """Network input x (..., H, W, C) -> pixels uint8, same shape: the mean added back, clipped, rounded.
+
+    `mean` is what was subtracted, in [0, 255]: per pixel (H, W, C), per channel (C,), one number, or None.
+    Raises ValueError when its shape does not fit x, and for NaN or infinity.
+    """
+    x, mean = np.asarray(x, np.float64), np.asarray(0.0 if mean is None else mean, np.float64)
+    try:
+        fits = np.broadcast_shapes(x.shape, mean.shape) == x.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"mean must broadcast to x, whose shape is {x.shape}, got shape {mean.shape}")
+    pixels = x + mean
+    if not np.isfinite(pixels).all():
+        raise ValueError("x + mean must be finite, got NaN or infinity")
+    return np.rint(pixels.clip(0, 255)).astype(np.uint8)
+
+
+def enlarge(picture: np.ndarray, factor: int) -> np.ndarray:
+    """Picture (..., H, W, C) -> (..., factor * H, factor * W, C): each pixel becomes a square."""
+    if factor < 1 or factor != int(factor):
+        raise ValueError(f"factor must be a whole number of at least 1, got {factor}")
+    return np.asarray(picture).repeat(int(factor), axis=-3).repeat(int(factor), axis=-2)
+
+
+def centred(tile: np.ndarray, height: int, width: int, background: int) -> np.ndarray:
+    """Tile uint8 (h, w, C), C 1 or 3 -> (height, width, 3), in the middle of a cell of grey `background`."""
+    tile = np.asarray(tile)
+    if tile.dtype != np.uint8 or tile.ndim != 3 or tile.shape[2] not in (1, 3):
+        raise ValueError(f"a tile must be uint8 (h, w, 1 or 3), got {tile.dtype} {tile.shape}")
+    h, w, _ = tile.shape
+    if h > height or w > width:
+        raise ValueError(f"a tile must fit its cell of {height} x {width} pixels, got {h} x {w}")
+    cell = np.full((height, width, 3), background, np.uint8)
+    top, left = (height - h) // 2, (width - w) // 2
+    cell[top : top + h, left : left + w] = tile
+    return cell
+
+
+def grid(tiles: np.ndarray | Sequence[np.ndarray], columns: int, gap: int = 2, background: int = 255) -> np.ndarray:
+    """Tiles uint8 (N, h, w, C), or a list of differing sizes, set in rows -> one picture uint8 (H, W, 3).
+
+    All cells have the size of the largest tile; smaller tiles are centred. Cells lie `gap` pixels apart on
+    grey level `background`, without an outer border, and cells left over in the last row are background.
+    Raises ValueError for no tiles, for tiles that are not uint8 (h, w, 1 or 3), and for columns below 1.
+    """
+    if len(tiles) == 0 or columns < 1 or gap < 0:
+        raise ValueError(f"a grid needs tiles, columns >= 1, gap >= 0; got {len(tiles)}, {columns}, {gap}")
+    height, width = (max(np.shape(tile)[axis] for tile in tiles) for axis in (0, 1))
+    rows = -(-len(tiles) // columns)
+    canvas_size = rows * (height + gap) - gap, columns * (width + gap) - gap, 3
+    canvas = np.full(canvas_size, background, np.uint8)
+    for k, tile in enumerate(tiles):
+        top, left = k // columns * (height + gap), k % columns * (width + gap)
+        canvas[top : top + height, left : left + width] = centred(tile, height, width, background)
+    return canvas
+
+
+def filters(weight: np.ndarray, zoom: int = 6, scale: float | None = None) -> np.ndarray:
+    """First-layer filters (O, KH, KW, C), C 1 or 3 -> one picture uint8 (H, W, 3), zoom pixels a weight.
+
+    Each filter has its own scale about its own zero. With `scale` (in units of the weights) all share that
+    one, which shows which filters dominate, as in figure 6 (a). Source: figure 6. Raises ValueError as
+    `mid_grey` does.
+    """
+    pictures = mid_grey_each(weight)[0] if scale is None else mid_grey(weight, scale)[0]
+    columns = math.ceil(math.sqrt(1.5 * len(pictures)))  # three wide to two high: 96 filters are 12 x 8
+    return grid(enlarge(pictures, zoom), columns, gap=max(1, zoom // 2))
+
+
+def save_png(picture: np.ndarray, path: str | Path, **text: object) -> Path:
+    """Write a picture, uint8 (H, W, 1 or 3), as PNG in one step, creating its folder; returns the path.
+
+    Each keyword becomes a text entry of the file, such as scale=2.5 or layer="conv3":
+    `PIL.Image.open(path).text` gives them back as strings. Raises ValueError for another kind of array,
+    OSError if the file cannot be written.
+    """
+    height, width = np.shape(picture)[:2] if np.ndim(picture) == 3 else (0, 0)
+    entries = PngImagePlugin.PngInfo()
+    for key, value in text.items():
+        entries.add_text(key, str(value))
+    file = io.BytesIO()
+    Image.fromarray(centred(picture, height, width, MID_GREY)).save(file, "PNG", pnginfo=entries, optimize=True)
+    return write_whole(path, file.getvalue())
+
+
+def _signed(signed: np.ndarray) -> np.ndarray:
+    signed = np.asarray(signed, np.float64)
+    if signed.ndim < 3 or signed.shape[-1] not in (1, 3):
+        raise ValueError(f"signed must be (..., H, W, 1 or 3), got shape {signed.shape}: show other maps one by one")
+    if not np.isfinite(signed).all():
+        raise ValueError("signed must be finite, got NaN or infinity")
+    return signed
+
+
+def _about_mid_grey(signed: np.ndarray, scale: float | np.ndarray) -> np.ndarray:
+    share = signed / np.where(np.equal(scale, 0), 1, scale)  # a scale of 0 means that every value is 0
+    return np.rint(MID_GREY + 127 * share.clip(-1, 1)).astype(np.uint8)
