@@ -1,0 +1,135 @@
+"""Whole nets (figure 3) against PyTorch: outputs, every gradient, and the deconvnet's pictures (section 2.1)."""
+
+import numpy as np
+import pytest
+
+import npzf
+from npzf import layers
+from npzf.deconvnet import seed
+from npzf.layers import Keep
+
+torch = pytest.importorskip("torch", reason="PyTorch is the reference: pip install 'npzf[test]'")
+from torch_nets import Twin, nchw, nhwc  # noqa: E402
+
+NETS = {
+    "zfnet": npzf.zfnet,
+    "krizhevsky": npzf.krizhevsky,
+    "krizhevsky dense": lambda **options: npzf.krizhevsky(groups=1, **options),
+    "alexnet": npzf.alexnet,
+    "squeezenet": npzf.squeezenet,
+}
+BOUND = {"float64": 1e-10, "float32": 1e-5}
+
+
+def difference(found, expected):
+    """The largest difference relative to the largest number expected; NaN stays NaN, which no bound accepts."""
+    return np.abs(found - expected).max() / np.abs(expected).max()
+
+
+def make(name, dtype):
+    """A whole net in which every term matters: biases not 0, alpha 1 instead of 1e-4, signals that do not die out."""
+    net = NETS[name](classes=20, dtype=dtype)
+    rng = np.random.default_rng(1)
+    for key, value in net.parameters.items():
+        if key.endswith("bias"):
+            value[...] = rng.normal(0, 0.1, value.shape)
+        else:
+            value *= np.sqrt(2 / value[0].size) / value.std()
+    for layer in net.layers.values():
+        if isinstance(layer, layers.AcrossMaps):
+            layer.alpha = 1.0
+        if isinstance(layer, layers.Dropout):
+            layer.rate = 0.0  # so that training and evaluation are the same function
+    return net, rng.normal(0, 1, (2, *net.input_shape)).astype(dtype)
+
+
+def decisions(net, x):
+    """What a float32 net decides: which units a relu lets pass and where each maximum is."""
+    deciding = {n: la for n, la in net.layers.items() if isinstance(la, layers.Relu | layers.MaxPool)}
+    y = net.activations(x, deciding, Keep.SWITCHES)
+    return {
+        name: nchw(layer.kept.index.astype("int64") if isinstance(layer, layers.MaxPool) else y[name] > 0)
+        for name, layer in deciding.items()
+    }
+
+
+CASES = [(name, "float64") for name in NETS] + [("zfnet", "float32"), ("krizhevsky", "float32"), ("squeezenet", "float32")]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=" ".join)
+def case(request):
+    """A net, its PyTorch twin in float64, two images, and the bound on relative differences."""
+    name, dtype = request.param
+    net, x = make(name, dtype)
+    return net, Twin(net, decisions(net, x) if dtype == "float32" else None), x, BOUND[dtype]
+
+
+@pytest.mark.parametrize("name", ["zfnet", "krizhevsky"])
+def test_float32_decides_as_float64_but_for_ties(name):
+    net, x = make(name, "float32")
+    ours, twin = decisions(net, x), Twin(net)
+    values = twin.forward(x.astype("float64"))
+    for layer, decided in ours.items():
+        expected = twin.indices[layer] if layer in twin.indices else values[layer] > 0
+        assert (decided != expected).double().mean() < 1e-5, layer
+
+
+def test_outputs_and_every_gradient(case):
+    net, twin, x, bound = case
+    labels = np.array([3, 17])
+    scores = net.forward(x, train=True)
+    loss, gscores = npzf.softmax_cross_entropy(scores, labels)
+    gx = net.backward(gscores)
+    tx = torch.from_numpy(x.astype("float64")).requires_grad_()
+    expected = twin.forward(tx)[net.last]
+    expected_loss = torch.nn.functional.cross_entropy(expected, torch.from_numpy(labels))
+    expected_loss.backward()
+    assert difference(scores, nhwc(expected)) < bound
+    assert loss == pytest.approx(expected_loss.item(), rel=bound)
+    assert difference(gx, tx.grad.numpy()) < bound
+    assert net.gradients.keys() == net.parameters.keys()
+    for name, gradient in net.gradients.items():
+        assert difference(gradient, nhwc(twin.parameters[name].grad)) < bound, name
+
+
+def looked_at(net):
+    """The layers whose pictures are compared: each convolution of a chain and layer 6; of SqueezeNet two branches."""
+    names = [name for name, layer in net.layers.items() if isinstance(layer, layers.Conv) or name == "fc6"]
+    return names if "fc6" in names else ["fire3/expand3x3", "fire9/expand1x1"]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole layer", "one unit"])
+def test_projections(case, whole):
+    net, twin, x, bound = case
+    for name in looked_at(net):
+        y = net.forward(x, upto=name)
+        unit = None if whole else int(y.reshape(-1, y.shape[-1]).max(0).argmax())  # a map that is surely active
+        expected = nhwc(twin.project(x.astype("float64"), name, nchw(seed(y, unit).astype("float64"))))
+        assert difference(npzf.project(net, x, name, unit), expected) < bound, name
+
+
+def test_figure_3_sizes_and_parameters():
+    net = npzf.zfnet()
+    sizes = [net.shapes[name][0] for name in FIGURE_3]
+    assert sizes == [110, 55, 26, 13, 13, 13, 13, 6]
+    assert sum(p.size for p in net.parameters.values()) == 62_357_608
+    assert sum(p.size for p in npzf.krizhevsky().parameters.values()) == 60_965_224
+    assert sum(p.size for p in npzf.alexnet().parameters.values()) == 61_100_840
+    assert sum(p.size for p in npzf.squeezenet().parameters.values()) == 1_235_496
+
+
+def test_receptive_fields_of_zfnet():
+    fields = npzf.zfnet(fully=8).fields()
+    found = {
+        name: (fields[name].size, fields[name].stride) for name in "conv1 pool1 conv2 pool2 conv3 conv4 conv5 pool5".split()
+    }
+    assert found == {
+        "conv1": (7, 2),
+        "pool1": (11, 4),
+        "conv2": (27, 8),
+        "pool2": (43, 16),
+        "conv3": (75, 16),
+        "conv4": (107, 16),
+        "conv5": (139, 16),
+        "pool5": (171, 32),
+    }
