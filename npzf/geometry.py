@@ -49,15 +49,16 @@ class Field:
     def union(self, other: Field) -> Field:
         """The field of a unit that sees what both see; ValueError if their strides differ."""
         if self.stride != other.stride:
-            raise ValueError(
-                f"branches have strides {self.stride} and {other.stride}, expected the same to concatenate them"
-            )
+            raise ValueError(f"branches have strides {self.stride} and {other.stride}, expected the same to concatenate them")
         offset = min(self.offset, other.offset)
         end = max(self.offset + self.size, other.offset + other.size)
         return Field(end - offset, self.stride, offset, self.whole or other.whole)
 
     def patch(self, row: int, column: int, height: int, width: int) -> tuple[slice, slice]:
-        """Rows and columns of a (height, width) image seen by unit (row, column), clipped at the border last."""
+        """Rows and columns of a (height, width) image seen by unit (row, column), clipped at the border last.
+
+        Where rounding down leaves out a row or column and a later layer pads, a unit at the border sees a little less.
+        """
         if self.whole:
             return slice(0, height), slice(0, width)
         top, left = self.offset + row * self.stride, self.offset + column * self.stride

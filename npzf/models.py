@@ -19,8 +19,9 @@ from npzf.layers import (
     Relu,
 )
 from npzf.network import Network
+from npzf.scaling import Scaling
 
-PAPER_DEVIATION = 1e-2  # section 3: weights initialised to 1e-2
+PAPER_INITIAL = 1e-2  # section 3: weights initialised to 1e-2
 
 
 def zfnet(
@@ -30,12 +31,12 @@ def zfnet(
     dtype: Any = "float32",
     middle: tuple[int, int, int] = (384, 384, 256),
     fully: int = 4096,
-    deviation: str | float = PAPER_DEVIATION,
+    initial: str | float = PAPER_INITIAL,
 ) -> Network:
     """ZFNet (figure 3) for 224x224x3 images in about [-128, 128].
 
-    middle: maps of layers 3, 4, 5; fully: units of layers 6 and 7 (Table 3 varies both); deviation: of the initial weights,
-    or "he".
+    middle: maps of layers 3, 4, 5; fully: units of layers 6 and 7 (Table 3 varies both); initial: standard deviation
+    of the initial weights, or "he".
     """
     table = [
         ("conv1", Conv(96, 7, stride=2, ceil=True)),  # 224 -> 110, figure 3
@@ -55,7 +56,7 @@ def zfnet(
         ("pool5", MaxPool(3, stride=2, ceil=True)),  # 13 -> 6
         *_top(fully, fully, classes),
     ]
-    return Network((224, 224, 3), table, seed=seed, dtype=dtype, deviation=deviation)
+    return Network((224, 224, 3), table, seed=seed, dtype=dtype, initial=initial)
 
 
 def krizhevsky(
@@ -65,11 +66,11 @@ def krizhevsky(
     dtype: Any = "float32",
     groups: int = 2,
     fully: int = 4096,
-    deviation: str | float = PAPER_DEVIATION,
+    initial: str | float = PAPER_INITIAL,
 ) -> Network:
     """The net of Krizhevsky et al. 2012 that the paper compares with; groups=1 gives it the paper's dense connections.
 
-    224x224x3 images in about [-128, 128]; fully: units of layers 6 and 7 (Table 3); deviation as for zfnet.
+    224x224x3 images in about [-128, 128]; fully: units of layers 6 and 7 (Table 3); initial as for zfnet.
     """
     table = [
         ("conv1", Conv(96, 11, stride=4, ceil=True)),  # 224 -> 55
@@ -89,15 +90,15 @@ def krizhevsky(
         ("pool5", MaxPool(3, stride=2, ceil=True)),  # 13 -> 6
         *_top(fully, fully, classes),
     ]
-    return Network((224, 224, 3), table, seed=seed, dtype=dtype, deviation=deviation)
+    return Network((224, 224, 3), table, seed=seed, dtype=dtype, initial=initial)
 
 
 def small_zfnet(classes: int = 10, size: int = 96, *, seed: int = 0, dtype: Any = "float32") -> Network:
     """ZFNet's layers with fewer maps, for size x size images of 64 to 160 pixels and a processor instead of a GPU.
 
     Its second layer moves by 1 instead of 2, so that small images still give maps with places to look at in layers 3 to 5.
-    He initialisation (ZFNet's N(0, 1e-2) hardly trains so small a net), except in layer 1, whose input is not of unit scale
-    but lies in about [-128, 128].
+    He initialisation, input in about [-2, 2] and dropout 0.2: with ZFNet's N(0, 1e-2), [-128, 128] and 0.5 so small a net
+    hardly trains, or, on a thousand images, not in the minutes it is meant for.
     """
     table = [
         ("conv1", Conv(32, 7, stride=2, ceil=True)),
@@ -115,9 +116,11 @@ def small_zfnet(classes: int = 10, size: int = 96, *, seed: int = 0, dtype: Any 
         ("conv5", Conv(64, 3, pad=1)),
         ("relu5", Relu()),
         ("pool5", MaxPool(3, stride=2, ceil=True)),
-        *_top(256, 256, classes),
+        *_top(256, 256, classes, dropout=0.2),
     ]
-    return Network((size, size, 3), table, seed=seed, dtype=dtype, deviation="he", first_deviation=PAPER_DEVIATION)
+    net = Network((size, size, 3), table, seed=seed, dtype=dtype)
+    net.scaling = Scaling(deviation=64.0)
+    return net
 
 
 def alexnet(classes: int = 1000, *, seed: int = 0, dtype: Any = "float32") -> Network:
@@ -164,16 +167,16 @@ def squeezenet(classes: int = 1000, *, seed: int = 0, dtype: Any = "float32") ->
     return Network((227, 227, 3), table, seed=seed, dtype=dtype)
 
 
-def _top(sixth: int, seventh: int, classes: int) -> list[tuple]:
+def _top(sixth: int, seventh: int, classes: int, dropout: float = 0.5) -> list[tuple]:  # dropout: section 3
     """Layers 6 to 8, the same in every net of the paper."""
     return [
         ("flatten", Flatten()),
         ("fc6", FullyConnected(sixth)),
         ("relu6", Relu()),
-        ("drop6", Dropout(0.5)),  # section 3
+        ("drop6", Dropout(dropout)),
         ("fc7", FullyConnected(seventh)),
         ("relu7", Relu()),
-        ("drop7", Dropout(0.5)),  # section 3
+        ("drop7", Dropout(dropout)),
         ("fc8", FullyConnected(classes)),
     ]
 

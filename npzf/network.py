@@ -13,6 +13,7 @@ import numpy as np
 from npzf import arrays, layers, storage
 from npzf.geometry import Field
 from npzf.layers import Conv, Flatten, FullyConnected, Keep, Layer, Relu, Rules
+from npzf.scaling import Scaling
 
 INPUT = "input"
 
@@ -21,9 +22,8 @@ class Network:
     """Layers that feed each other: each takes the output of the one before it unless its row names other sources.
 
     input_shape: (H, W, C) of one image, in pixels; table: rows (name, layer) or (name, layer, (source, ...)), "input" being
-    the images; deviation: of the initial weights, or "he"; first_deviation: of the lowest layer's where that differs. Two
-    things travel with a net although forward uses neither: classes, their names, and mean, what was subtracted from the
-    pixels, (H, W, C) or (C,).
+    the images; initial: standard deviation of the initial weights, or "he". Two things travel with the net although forward
+    uses neither: scaling, how pixels become x, and classes, their names.
     """
 
     def __init__(
@@ -33,8 +33,7 @@ class Network:
         *,
         seed: int = 0,
         dtype: Any = "float32",
-        deviation: str | float = "he",
-        first_deviation: float | None = None,
+        initial: str | float = "he",
     ):
         self.input_shape = tuple(int(side) for side in input_shape)
         self.dtype = arrays.float_type(dtype)
@@ -42,13 +41,12 @@ class Network:
         self.sources: dict[str, tuple[str, ...]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {INPUT: self.input_shape}
         self.classes: tuple[str, ...] | None = None
-        self.mean: np.ndarray | None = None
+        self.scaling = Scaling()
         self._ran: list[str] = []
         generator, previous = arrays.generator(seed), INPUT
         for name, layer, *sources in table:
             self._add(name, layer, sources[0] if sources else (previous,))
-            scale = first_deviation if first_deviation is not None and self.sources[name] == (INPUT,) else deviation
-            layer.create(self.shapes[self.sources[name][0]], scale, generator, self.dtype)
+            layer.create(self.shapes[self.sources[name][0]], initial, generator, self.dtype)
             previous = name
 
     def _add(self, name: str, layer: Layer, sources: tuple[str, ...]) -> None:
@@ -195,7 +193,7 @@ class Network:
         storage.write(path, self.to_file)
 
     def to_file(self, file: h5py.File) -> None:
-        """Writes architecture, parameters, class names and mean into an open file."""
+        """Writes architecture, parameters, class names and scaling into an open file."""
         rows = [
             {"name": name, "layer": {"kind": type(layer).__name__, **layer.configuration()}, "sources": self.sources[name]}
             for name, layer in self.layers.items()
@@ -206,8 +204,9 @@ class Network:
             file[f"parameters/{name}"] = value
         if self.classes is not None:
             file["classes"] = json.dumps(self.classes)
-        if self.mean is not None:
-            file["mean"] = self.mean
+        if self.scaling.mean is not None:
+            file["mean"] = self.scaling.mean
+        file["deviation"] = self.scaling.deviation
 
 
 def load(path: str | Path) -> Network:
@@ -221,13 +220,14 @@ def from_file(file: h5py.File) -> Network:
     try:
         architecture = json.loads(file.attrs["architecture"])
         table = [(row["name"], _layer(**row["layer"]), tuple(row["sources"])) for row in architecture["layers"]]
-        net = Network(architecture["input"], table, dtype=architecture["dtype"], deviation=0.0)
+        net = Network(architecture["input"], table, dtype=architecture["dtype"], initial=0.0)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file.filename}: its architecture cannot be built ({error})") from error
     for name, value in net.parameters.items():
         storage.read_into(value, file, f"parameters/{name}")
     net.classes = tuple(json.loads(file["classes"][()])) if "classes" in file else None
-    net.mean = file["mean"][()] if "mean" in file else None
+    net.scaling = Scaling(file["mean"][()] if "mean" in file else None, file["deviation"][()])
+    net.scaling.check(net.input_shape)
     return net
 
 

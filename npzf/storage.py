@@ -1,45 +1,33 @@
 """Networks as HDF5 files that are either whole or not there; no part of the paper.
 
 Layout, version 1: attributes format, version, architecture (JSON: input shape, type, and for each layer its name, kind,
-configuration and sources); parameters/NAME arrays; optionally classes (names) and mean (the pixels' mean).
+configuration and sources); parameters/NAME arrays; deviation and optionally
+mean (scaling.py); optionally classes (names).
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from npzf import files
+
 FORMAT, VERSION = "npzf network", 1
 
 
 def write(path: str | Path, fill: Callable[[h5py.File], None]) -> None:
-    """Fills a new HDF5 file and puts it in the place of path at once: written beside it, fsynced, renamed.
-
-    Whatever goes wrong, disk full say, the earlier file at path survives and the unfinished one is removed. OSError in one
-    line.
-    """
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "w+b") as raw:
+    """Fills a new HDF5 file and puts it in the place of path at once; OSError as files.replacing, the earlier one survives."""
+    with files.replacing(path) as raw:
+        try:
             with h5py.File(raw, "w") as file:
                 file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
                 fill(file)
-            raw.flush()
-            os.fsync(raw.fileno())
-        os.replace(partial, path)
-    except (OSError, RuntimeError) as error:  # h5py reports a failed write as either
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise OSError(f"{path}: cannot be written ({reason}); an earlier file of that name is untouched") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+        except RuntimeError as error:  # how h5py reports some failed writes
+            raise OSError(str(error).splitlines()[0]) from error
 
 
 @contextlib.contextmanager

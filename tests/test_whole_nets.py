@@ -18,6 +18,7 @@ NETS = {
     "alexnet": npzf.alexnet,
     "squeezenet": npzf.squeezenet,
 }
+FIGURE_3 = ("conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5")
 BOUND = {"float64": 1e-10, "float32": 1e-5}
 
 
@@ -120,9 +121,7 @@ def test_figure_3_sizes_and_parameters():
 
 def test_receptive_fields_of_zfnet():
     fields = npzf.zfnet(fully=8).fields()
-    found = {
-        name: (fields[name].size, fields[name].stride) for name in "conv1 pool1 conv2 pool2 conv3 conv4 conv5 pool5".split()
-    }
+    found = {name: (fields[name].size, fields[name].stride) for name in FIGURE_3}
     assert found == {
         "conv1": (7, 2),
         "pool1": (11, 4),

@@ -98,9 +98,7 @@ class Twin:
             case layers.Conv():
                 weight = self.parameters[f"{name}/weight"]
                 full = self._overhang(layer, torch.empty(size)).shape[2:]
-                lost = [
-                    f + 2 * layer.pad - layer.window - (o - 1) * layer.stride for f, o in zip(full, y.shape[2:], strict=True)
-                ]
+                lost = [f + 2 * layer.pad - layer.window - (o - 1) * layer.stride for f, o in zip(full, y.shape[2:], strict=True)]
                 x = F.conv_transpose2d(y, weight, None, layer.stride, layer.pad, lost, layer.groups)
                 return [x[:, :, : size[2], : size[3]]]
             case layers.Relu():

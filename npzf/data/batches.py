@@ -1,8 +1,7 @@
 """Batches for training and evaluation, and the mean image (section 3: mirrored crops less the mean).
 
-A batch is a triple: x float32 (n, size, size, 3), pixels in [0, 255] less the mean; labels int64 (n,);
-indices int64 (n,) into the image set. Images that cannot be decoded are left out of their batch, and a batch
-of nothing else is left out whole.
+A batch is a triple: x float32 (n, size, size, 3), pixels in [0, 255], scaled; labels int64 (n,);
+indices int64 (n,) into the image set. Images that cannot be decoded are left out of their batch.
 """
 
 from collections import deque
@@ -13,8 +12,10 @@ import numpy as np
 
 from npzf.data.crops import centre_crop, random_crops
 from npzf.data.squares import Squares
+from npzf.scaling import Scaling
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+PLAIN = Scaling()  # pixels as they are
 AHEAD = 2  # batches prepared while one is used
 
 
@@ -25,19 +26,22 @@ class TrainingBatches:
     ValueError: size above the squares' side, mean of another shape, batch below 1, or seed below 0.
     """
 
-    def __init__(self, squares: Squares, size: int, batch: int = 128, mean: np.ndarray | None = None, seed: int = 0):
+    def __init__(self, squares: Squares, size: int, batch: int = 128, scaling: Scaling = PLAIN, seed: int = 0):
         if seed < 0:
             raise ValueError(f"seed is {seed}; expected 0 or more")
         self.squares, self.size, self.seed = squares, size, seed
         self.batch = _checked_batch(batch)
-        self.mean = _checked_mean(mean, squares, size)
+        self.scaling = _checked_scaling(scaling, squares, size)
 
     def __len__(self) -> int:
         """Number of batches in an epoch, with the last, smaller one."""
         return -(-len(self.squares) // self.batch)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch (0, 1, ...), from batch `start` on; ValueError: start out of range."""
+        """All batches of one epoch (0, 1, ...), from batch `start` on; ValueError: start out of range.
+
+        A batch of which no image can be decoded comes with n = 0, so that the number of batches stays their place.
+        """
         if epoch < 0:
             raise ValueError(f"epoch is {epoch}; expected 0 or more")
         if not 0 <= start <= len(self):
@@ -47,7 +51,7 @@ class TrainingBatches:
         def prepare(b: int) -> Batch:
             pixels, indices = self.squares.take(order[b * self.batch : (b + 1) * self.batch])
             crops = random_crops(pixels, self.size, self._generator(epoch, b))
-            return _triple(crops, self.mean, self.squares, indices)
+            return _triple(crops, self.scaling, self.squares, indices)
 
         return _ahead(prepare, range(start, len(self)))
 
@@ -60,23 +64,25 @@ class TrainingBatches:
 class EvaluationBatches:
     """Centre crops of all images in order; ValueError: as TrainingBatches."""
 
-    def __init__(self, squares: Squares, size: int, batch: int = 128, mean: np.ndarray | None = None):
+    def __init__(self, squares: Squares, size: int, batch: int = 128, scaling: Scaling = PLAIN):
         self.squares, self.size = squares, size
         self.batch = _checked_batch(batch)
-        self.mean = _checked_mean(mean, squares, size)
+        self.scaling = _checked_scaling(scaling, squares, size)
 
     def __len__(self) -> int:
         """Number of batches, with the last, smaller one."""
         return -(-len(self.squares) // self.batch)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Every image once, in the order of the set."""
+        """Every image once, in the order of the set; batches of which no image can be decoded are passed over."""
 
         def prepare(start: int) -> Batch:
             pixels, indices = self.squares.take(range(start, min(start + self.batch, len(self.squares))))
-            return _triple(centre_crop(pixels, self.size), self.mean, self.squares, indices)
+            return _triple(centre_crop(pixels, self.size), self.scaling, self.squares, indices)
 
-        return _ahead(prepare, range(0, len(self.squares), self.batch))
+        for batch in _ahead(prepare, range(0, len(self.squares), self.batch)):
+            if len(batch[0]):
+                yield batch
 
 
 def mean_image(squares: Squares, size: int) -> np.ndarray:
@@ -92,16 +98,13 @@ def mean_image(squares: Squares, size: int) -> np.ndarray:
     return (total / count).astype(np.float32)
 
 
-def _triple(crops: np.ndarray, mean: np.ndarray | None, squares: Squares, indices: np.ndarray) -> Batch:
+def _triple(crops: np.ndarray, scaling: Scaling, squares: Squares, indices: np.ndarray) -> Batch:
     """uint8 crops and their indices -> (x, labels, indices)."""
-    x = crops.astype(np.float32)
-    if mean is not None:
-        x -= mean
-    return x, squares.images.labels[indices], indices
+    return scaling.input(crops), squares.images.labels[indices], indices
 
 
 def _ahead(prepare: Callable[[int], Batch], keys: Iterable[int]) -> Iterator[Batch]:
-    """prepare(key) for each key in order, done in one background thread; empty batches are passed over."""
+    """prepare(key) for each key in order, done in one background thread."""
     # Leaving the loop early closes this generator, which ends the thread once its present batch is done.
     with ThreadPoolExecutor(1) as thread:
         pending: deque = deque()
@@ -109,18 +112,12 @@ def _ahead(prepare: Callable[[int], Batch], keys: Iterable[int]) -> Iterator[Bat
             for key in keys:
                 pending.append(thread.submit(prepare, key))
                 if len(pending) > AHEAD:
-                    yield from _unless_empty(pending.popleft().result())
+                    yield pending.popleft().result()
             while pending:
-                yield from _unless_empty(pending.popleft().result())
+                yield pending.popleft().result()
         finally:
             for job in pending:
                 job.cancel()
-
-
-def _unless_empty(batch: Batch) -> Iterator[Batch]:
-    """The batch, if any of its images could be decoded."""
-    if len(batch[0]):
-        yield batch
 
 
 def _checked_batch(batch: int) -> int:
@@ -130,13 +127,9 @@ def _checked_batch(batch: int) -> int:
     return batch
 
 
-def _checked_mean(mean: np.ndarray | None, squares: Squares, size: int) -> np.ndarray | None:
-    """The mean as float32 of a shape that goes with crops of `size` pixels."""
+def _checked_scaling(scaling: Scaling, squares: Squares, size: int) -> Scaling:
+    """The scaling, if it goes with crops of `size` pixels and they with the squares."""
     if not 1 <= size <= squares.side:
         raise ValueError(f"size is {size} pixels; expected 1 to {squares.side}, the side of the squares")
-    if mean is None:
-        return None
-    mean = np.asarray(mean, np.float32)
-    if mean.shape not in ((3,), (size, size, 3)):
-        raise ValueError(f"mean has shape {mean.shape}, expected (3,) or {(size, size, 3)}")
-    return mean
+    scaling.check((size, size, 3))
+    return scaling

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from npzf.data.decode import decode
+from npzf.files import replacing
 
 FORMAT, VERSION = "npzf-images", 1
 SPLITS = ("train", "validation")
@@ -83,19 +84,12 @@ def write_packed(
     }
     _check(path, content, len(classes))
     content["split"] = content["split"].astype(np.uint8)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with h5py.File(temporary, "w") as file:
-            file.attrs.update(format=FORMAT, version=VERSION, origin=origin, licence=licence)
-            file.attrs["classes"] = np.array(classes, h5py.string_dtype())
-            for name, values in content.items():
-                dtype = h5py.string_dtype() if name == "names" else values.dtype
-                file.create_dataset(name, data=values, dtype=dtype)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as raw, h5py.File(raw, "w") as file:
+        file.attrs.update(format=FORMAT, version=VERSION, origin=origin, licence=licence)
+        file.attrs["classes"] = np.array(classes, h5py.string_dtype())
+        for name, values in content.items():
+            dtype = h5py.string_dtype() if name == "names" else values.dtype
+            file.create_dataset(name, data=values, dtype=dtype)
 
 
 def _read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:

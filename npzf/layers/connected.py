@@ -48,8 +48,8 @@ class FullyConnected(Layer):
             raise ValueError(f"FullyConnected: input is {shape}, expected (F,): put a Flatten before it")
         return (self.units,)
 
-    def create(self, shape, deviation, generator, dtype):
-        self.parameters["weight"] = initial_weight((self.units, *shape), deviation, generator, dtype)
+    def create(self, shape, initial, generator, dtype):
+        self.parameters["weight"] = initial_weight((self.units, *shape), initial, generator, dtype)
         self.parameters["bias"] = np.zeros(self.units, dtype)
 
     def forward(self, x, keep=Keep.NOTHING):

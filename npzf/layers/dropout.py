@@ -20,7 +20,7 @@ class Dropout(Layer):
             raise ValueError(f"Dropout: rate is {self.rate}, expected at least 0 and below 1")
         self.generator = arrays.generator(0)
 
-    def create(self, shape, deviation, generator, dtype):
+    def create(self, shape, initial, generator, dtype):
         self.generator = arrays.generator(int(generator.integers(2**63)))
 
     def forward(self, x, keep=Keep.NOTHING):

@@ -16,7 +16,7 @@ def across_maps(x, n, k, a, beta) -> np.ndarray:
     x (N, H, W, C) -> y of that shape. For even n the window reaches n / 2 maps below c and n / 2 - 1 above. The caller says
     by a whether alpha was meant for the sum (a = alpha) or for the mean (a = alpha / n).
     """
-    y = np.empty_like(x)
+    y = np.empty(x.shape, x.dtype)
 
     def some(images: slice) -> None:
         for i in range(images.start, images.stop):
@@ -31,7 +31,7 @@ def across_maps_gradient(x, gy, n, k, a, beta) -> np.ndarray:
 
     x, gy (N, H, W, C) -> gx; s_c is the sum in the brackets of across_maps.
     """
-    gx = np.empty_like(x)
+    gx = np.empty(x.shape, x.dtype)
 
     def some(images: slice) -> None:
         for i in range(images.start, images.stop):
@@ -76,10 +76,10 @@ def local(x, window, sigma, floor) -> np.ndarray:
 
     v = x - the Gaussian-weighted mean of the window x window neighbourhood over all maps; y = v / max(deviation, its mean
     over the image, floor), where deviation is the root of the same weighted mean of v^2. x (N, H, W, C) -> y of that shape.
-    At the border the mean is over the pixels that exist (open in that paper), and floor keeps a flat image at 0 instead of
-    0 / 0.
+    At the border the mean is over the pixels that exist (open in that paper), and floor, in units of x, keeps a flat image at
+    about 0 (in float32 at x's rounding, some 1e-7 of it, over floor) instead of 0 / 0.
     """
-    y = np.empty_like(x)
+    y = np.empty(x.shape, x.dtype)
 
     def some(images: slice) -> None:
         for i in range(images.start, images.stop):
@@ -92,7 +92,7 @@ def local(x, window, sigma, floor) -> np.ndarray:
 
 def local_gradient(x, gy, window, sigma, floor) -> np.ndarray:
     """The gradient of local: x, gy (N, H, W, C) -> gx, through the mean, the deviation and the image's mean deviation."""
-    gx = np.empty_like(x)
+    gx = np.empty(x.shape, x.dtype)
 
     def some(images: slice) -> None:
         for i in range(images.start, images.stop):

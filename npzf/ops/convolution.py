@@ -40,6 +40,18 @@ class Window:
         oh, ow = output_size(size[0], kh, stride, pad, ceil), output_size(size[1], kw, stride, pad, ceil)
         return cls(kh, kw, stride, pad, oh, ow)
 
+    @classmethod
+    def under(cls, size: tuple[int, int], places: tuple[int, int], weight: np.ndarray, stride: int, pad: int) -> Window:
+        """The window that took these (OH, OW) places over images of this size; ValueError if it cannot have."""
+        for side, window, count in zip(size, weight.shape[1:3], places, strict=True):
+            expected = {output_size(side, window, stride, pad, ceil=True)}
+            if side + 2 * pad >= window:
+                expected.add(output_size(side, window, stride, pad))
+            if count not in expected:
+                either = " or ".join(map(str, sorted(expected)))
+                raise ValueError(f"y has {tuple(places)} places, expected {either} along a side of {side} pixels")
+        return cls(*weight.shape[1:3], stride, pad, *places)
+
     def span(self, rows: slice) -> tuple[int, int]:
         """First and last + 1 input row (with the padding above as negative ones) that these output rows see."""
         return rows.start * self.stride - self.pad, (rows.stop - 1) * self.stride - self.pad + self.height
@@ -99,8 +111,7 @@ def col2im(columns: np.ndarray, window: Window, rows: slice, x: np.ndarray) -> N
     seen = columns.reshape(n, rows.stop - rows.start, window.columns, window.height, window.width, c)
     for kh in range(window.height):
         for kw in range(window.width):
-            place = padded[:, kh : kh + s * seen.shape[1] : s, kw : kw + s * window.columns : s]
-            place[:, : seen.shape[1], : window.columns] += seen[:, :, :, kh, kw]
+            padded[:, kh : kh + s * seen.shape[1] : s, kw : kw + s * window.columns : s] += seen[:, :, :, kh, kw]
     first, last, end = max(top, 0), min(bottom, h), min(right, w)
     x[:, first:last, :end] += padded[:, first - top : last - top, window.pad : window.pad + end]
 
@@ -111,6 +122,8 @@ def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False) -> 
     x (N, H, W, C), weight (O, KH, KW, C / groups), bias (O,) -> y (N, OH, OW, O). Map o of group g sees the maps of group g
     alone. ceil: sizes are rounded up and the window hangs over the right and lower border, where it sees zeros.
     """
+    if x.shape[3] != weight.shape[3] * groups:
+        raise ValueError(f"x has {x.shape[3]} maps, expected {weight.shape[3] * groups}: {groups} groups of the filters'")
     window = Window.over(x.shape[1:3], weight, stride, pad, ceil)
     y = np.empty((x.shape[0], window.rows, window.columns, weight.shape[0]), x.dtype)
 
@@ -135,7 +148,7 @@ def convolve_transpose(y, weight, size, *, stride=1, pad=0, groups=1) -> np.ndar
     y (N, OH, OW, O), weight (O, KH, KW, C / groups), size (H, W) of x -> x (N, H, W, C). "Each filter flipped vertically and
     horizontally" (section 2.1) is what this sum comes to: pixel i collects weight[kh] * y[(i + pad - kh) / s].
     """
-    window = Window(*weight.shape[1:3], stride, pad, *y.shape[1:3])
+    window = Window.under(size, y.shape[1:3], weight, stride, pad)
     x = np.zeros((y.shape[0], *size, weight.shape[3] * groups), y.dtype)
 
     def some(images: slice) -> None:
@@ -151,7 +164,7 @@ def convolve_transpose(y, weight, size, *, stride=1, pad=0, groups=1) -> np.ndar
 
 def filter_gradient(x, gy, weight, *, stride=1, pad=0, groups=1) -> np.ndarray:
     """gweight[o, kh, kw, c] = sum over n, i, j of gy[n, i, j, o] * x[n, i*s + kh - pad, j*s + kw - pad, c]; as weight."""
-    window = Window(*weight.shape[1:3], stride, pad, *gy.shape[1:3])
+    window = Window.under(x.shape[1:3], gy.shape[1:3], weight, stride, pad)
 
     def some(images: slice) -> np.ndarray:
         gweight, buffer = np.zeros((weight.shape[0], weight[0].size), x.dtype), None

@@ -9,14 +9,14 @@ from npzf.threads import split
 
 def rectify(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """max(x, 0), any shape; on the way up and, unlike a gradient, on the way down too (section 2.1). NaN stays NaN."""
-    y = np.empty_like(x) if out is None else out
+    y = np.empty(x.shape, x.dtype) if out is None else out
     split(lambda part: np.maximum(x[part], 0, out=y[part]), x.shape[0])
     return y
 
 
 def rectify_gradient(y: np.ndarray, gy: np.ndarray) -> np.ndarray:
     """gx = gy where y = rectify(x) is positive, else 0; any shape."""
-    gx = np.empty_like(gy)
+    gx = np.empty(gy.shape, gy.dtype)
     split(lambda part: np.multiply(gy[part], y[part] > 0, out=gx[part]), gy.shape[0])
     return gx
 

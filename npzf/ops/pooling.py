@@ -50,14 +50,16 @@ def _taps(size, places, window, stride, pad):
     """For each element of the window, in raster order: (kh, kw, the output places it serves, the pixels they see there)."""
     for kh in range(window):
         for kw in range(window):
-            out, seen = [], []
-            for k, length, count in ((kh, size[0], places[0]), (kw, size[1], places[1])):
-                start = max(0, -((k - pad) // stride))  # the first place at which this element is inside the image
-                stop = min(count, (length - 1 + pad - k) // stride + 1)
-                out.append(slice(start, max(start, stop)))
-                pixel = start * stride + k - pad
-                seen.append(slice(pixel, pixel + (stop - start - 1) * stride + 1 if stop > start else pixel, stride))
-            yield kh, kw, tuple(out), tuple(seen)
+            rows, columns = _seen(kh, size[0], places[0], stride, pad), _seen(kw, size[1], places[1], stride, pad)
+            yield kh, kw, (rows[0], columns[0]), (rows[1], columns[1])
+
+
+def _seen(k: int, length: int, count: int, stride: int, pad: int) -> tuple[slice, slice]:
+    """Along one side: the output places at which element k of the window lies inside the image, and the pixels it sees."""
+    start = max(0, -((k - pad) // stride))
+    stop = max(start, min(count, (length - 1 + pad - k) // stride + 1))
+    pixel = start * stride + k - pad
+    return slice(start, stop), slice(pixel, pixel + (stop - start) * stride, stride)
 
 
 def _first_maximum(x: np.ndarray, y: np.ndarray, taps: list) -> np.ndarray:

@@ -3,7 +3,7 @@
 from npzf.render.evolution import animation, strip
 from npzf.render.features import top_sheet
 from npzf.render.page import Section, write_page
-from npzf.render.pictures import enlarge, filters, grid, mid_grey, mid_grey_each, photograph, save_png
+from npzf.render.pictures import enlarge, filters, grid, mid_grey, mid_grey_each, save_png
 from npzf.render.plots import heat_map, loss_plot, read_log
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "loss_plot",
     "mid_grey",
     "mid_grey_each",
-    "photograph",
     "read_log",
     "save_png",
     "strip",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from npzf.render.files import write_whole
+from npzf.files import write_whole
 from npzf.render.lettering import PAPER, lettering, text_width
 from npzf.render.pictures import enlarge, grid
 

@@ -11,7 +11,7 @@ from string import Template
 
 from PIL import Image, UnidentifiedImageError
 
-from npzf.render.files import write_whole
+from npzf.files import write_whole
 
 KINDS = {"PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
 SMALL = 320  # pixels: narrower pictures are shown enlarged, with sharp pixels

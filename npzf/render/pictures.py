@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from npzf.render.files import write_whole
+from npzf.files import write_whole
 
 MID_GREY = 128  # zero; +-scale then reaches 255 and 1, so both signs have 127 steps
 
@@ -39,25 +39,6 @@ def mid_grey_each(signed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"signed must be (N, H, W, C), got shape {signed.shape}")
     scales = np.abs(signed).max(axis=(1, 2, 3), initial=0)
     return _about_mid_grey(signed, scales[:, None, None, None]), scales
-
-
-def photograph(x: np.ndarray, mean: np.ndarray | float | None) -> np.ndarray:
-    """Network input x (..., H, W, C) -> pixels uint8, same shape: the mean added back, clipped, rounded.
-
-    `mean` is what was subtracted, in [0, 255]: per pixel (H, W, C), per channel (C,), one number, or None.
-    Raises ValueError when its shape does not fit x, and for NaN or infinity.
-    """
-    x, mean = np.asarray(x, np.float64), np.asarray(0.0 if mean is None else mean, np.float64)
-    try:
-        fits = np.broadcast_shapes(x.shape, mean.shape) == x.shape
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(f"mean must broadcast to x, whose shape is {x.shape}, got shape {mean.shape}")
-    pixels = x + mean
-    if not np.isfinite(pixels).all():
-        raise ValueError("x + mean must be finite, got NaN or infinity")
-    return np.rint(pixels.clip(0, 255)).astype(np.uint8)
 
 
 def enlarge(picture: np.ndarray, factor: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npzf.render.files import write_whole
+from npzf.files import write_whole
 from npzf.render.pictures import MID_GREY, centred
 
 COLUMNS = ("epoch", "train_loss", "train_error", "validation_loss", "validation_error", "rate")

@@ -1,1 +1,8 @@
-"""Training (section 3)."""
+"""Training (section 3): SGD with the filter clip, the schedule, the loop, checkpoints, and errors on images not trained on."""
+
+from npzf.training.evaluation import Score, evaluate
+from npzf.training.schedule import Plateau
+from npzf.training.sgd import SGD
+from npzf.training.trainer import Diverged, Recipe, Trainer
+
+__all__ = ["SGD", "Diverged", "Plateau", "Recipe", "Score", "Trainer", "evaluate"]

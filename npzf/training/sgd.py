@@ -29,9 +29,7 @@ class SGD:
         filter_rms: float | None = FILTER_RMS,
     ):
         if not (rate >= 0 and 0 <= momentum < 1 and decay >= 0):
-            raise ValueError(
-                f"rate is {rate}, momentum {momentum}, decay {decay}, expected rate, decay >= 0, momentum in [0, 1)"
-            )
+            raise ValueError(f"rate is {rate}, momentum {momentum}, decay {decay}, expected rate, decay >= 0, momentum in [0, 1)")
         if filter_rms is not None and not filter_rms > 0:
             raise ValueError(f"filter_rms is {filter_rms}, expected more than 0, or None for no clip")
         self.net, self.rate, self.momentum, self.decay, self.filter_rms = net, rate, momentum, decay, filter_rms
@@ -42,9 +40,7 @@ class SGD:
         gradients = self.net.gradients
         for name, parameter in self.net.parameters.items():
             if name not in gradients:
-                raise ValueError(
-                    f"{name} has no gradient: call net.forward(x, train=True) and net.backward(gscores) before step"
-                )
+                raise ValueError(f"{name} has no gradient: call net.forward(x, train=True) and net.backward(gscores) before step")
             self._move(parameter.reshape(-1), gradients[name].reshape(-1), self.velocity[name].reshape(-1))
         if self.filter_rms is not None:
             for layer in self.net.layers.values():
@@ -72,7 +68,7 @@ class SGD:
 
 def clip_filters(weight: np.ndarray, limit: float) -> None:
     """Scales each filter weight[o] (KH, KW, C) whose RMS value exceeds limit back to it, in place (section 3)."""
-    rms = np.sqrt(np.mean(np.square(weight), axis=(1, 2, 3), keepdims=True))
+    rms = np.sqrt(np.mean(np.square(weight, dtype=np.float64), axis=(1, 2, 3), keepdims=True))  # 1e20 squared is no float32
     over = rms > limit
     if over.any():
         weight *= np.where(over, limit / np.where(over, rms, 1), 1).astype(weight.dtype)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from npzf.data import DecodeError, EvaluationBatches, Squares, TrainingBatches, centre_crop, mean_image
+from npzf.scaling import Scaling
 
 
 class Pictures:
@@ -139,7 +140,7 @@ def test_mean_image():
 @pytest.mark.parametrize("mean", [np.array([100.0, 110, 120]), np.full((6, 6, 3), 99.5), [1, 2, 3]])
 def test_mean_is_subtracted(mean):
     plain = list(training().epoch(0))
-    for (x, _, _), (less, _, _) in zip(plain, training(mean=mean).epoch(0), strict=True):
+    for (x, _, _), (less, _, _) in zip(plain, training(scaling=Scaling(mean)).epoch(0), strict=True):
         assert less.dtype == np.float32
         np.testing.assert_array_equal(less, x - np.asarray(mean, np.float32))
 
@@ -149,7 +150,7 @@ def test_bad_arguments(make):
     squares = Squares(Pictures(4), 8)
     for shape in [(6,), (8, 8, 3), (6, 6), ()]:
         with pytest.raises(ValueError) as caught:
-            make(squares, 6, mean=np.zeros(shape))
+            make(squares, 6, scaling=Scaling(np.zeros(shape)))
         assert str(caught.value) == f"mean has shape {shape}, expected (3,) or (6, 6, 3)"
     for size in (9, 0):
         with pytest.raises(ValueError, match=rf"^size is {size} pixels; expected 1 to 8, the side of the squares$"):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from npzf.render import enlarge, filters, grid, mid_grey, mid_grey_each, photograph, save_png
+from npzf.render import enlarge, filters, grid, mid_grey, mid_grey_each, save_png
 
 
 def signed(*shape, seed=0):
@@ -82,27 +82,6 @@ def test_each_picture_with_its_own_scale():
         assert scales[k] == scale
     with pytest.raises(ValueError, match=r"signed must be \(N, H, W, C\)"):
         mid_grey_each(x[0])
-
-
-def test_photograph_undoes_the_mean():
-    pixels = np.random.default_rng(1).integers(0, 256, (2, 6, 5, 3), dtype=np.uint8)
-    for mean in (None, 117.3, np.array([103.9, 116.8, 123.7]), signed(6, 5, 3) * 40 + 120):
-        x = pixels - np.asarray(0 if mean is None else mean)
-        np.testing.assert_array_equal(photograph(x.astype(np.float32), mean), pixels)
-
-
-def test_photograph_clips_and_rounds():
-    x = np.array([-300.0, -0.6, 0.4, 0.6, 254.6, 300.0]).reshape(1, 6, 1)
-    np.testing.assert_array_equal(photograph(x, 0).ravel(), [0, 0, 0, 1, 255, 255])
-
-
-def test_photograph_names_both_shapes():
-    with pytest.raises(ValueError, match=r"mean.*\(6, 5, 3\).*\(7, 5, 3\)"):
-        photograph(np.zeros((6, 5, 3)), np.zeros((7, 5, 3)))
-    with pytest.raises(ValueError, match=r"\(6, 5, 1\).*\(3,\)"):
-        photograph(np.zeros((6, 5, 1)), np.zeros(3))
-    with pytest.raises(ValueError, match="finite"):
-        photograph(np.full((6, 5, 1), np.nan), None)
 
 
 def test_enlarge_repeats_every_pixel():

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from npzf.render.files import write_whole
+from npzf.files import write_whole
 
 
 def test_writes_and_creates_the_folder(tmp_path):

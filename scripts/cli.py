@@ -1,0 +1,55 @@
+"""What the scripts share: where images come from, how they report, and one line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import npzf
+from npzf.data import Folder, Packed, Squares, embedded
+from npzf.device import describe
+
+EMBEDDED = "embedded"
+
+
+def parser(description: str, example: str) -> argparse.ArgumentParser:
+    """A parser whose --help ends with an example."""
+    made = argparse.ArgumentParser(description=description, epilog=f"example: {example}")
+    made.add_argument("--threads", type=int, help="CPU threads (default: all processors)")
+    return made
+
+
+def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> None:
+    """Says on what it runs, runs main, and turns errors that name their cause into one line and exit status 2."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)
+    try:
+        if arguments.threads is not None:
+            npzf.set_threads(arguments.threads)
+        print(describe(), flush=True)
+        main(arguments)
+    except (ValueError, OSError, ArithmeticError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt as interrupt:
+        print(interrupt or "interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def images(where: str, split: str | None = None) -> Folder | Packed:
+    """The image set that an argument names: "embedded", a folder of class folders, or a packed .h5 file."""
+    if where == EMBEDDED:
+        return embedded(split)
+    return Packed(where, split) if Path(where).suffix == ".h5" else Folder(where)
+
+
+def squares(where: str, split: str | None, net: npzf.Network, resize: int | None) -> Squares:
+    """Those images as squares for the net: resized to `resize` pixels, by default 8/7 of the net's input (256 for 224)."""
+    size = net.input_shape[0]
+    side = round(size * 8 / 7) if resize is None else resize
+    if side < size:
+        raise ValueError(f"--resize is {side}, expected at least the crop of {size} pixels that the net takes")
+    return Squares(images(where, split), side)

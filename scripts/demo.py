@@ -1,0 +1,133 @@
+"""From photographs to pictures of features in three minutes: trains a small ZFNet on the embedded images and draws what it sees."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import cli
+import figures
+import numpy as np
+
+import npzf
+from npzf.data import EvaluationBatches, Squares, centre_crop, embedded, mean_image
+from npzf.losses import softmax
+from npzf.render import Section, heat_map, loss_plot, mid_grey_each, read_log, save_png, strip, write_page
+from npzf.scaling import Scaling
+from npzf.studies import Evolution, occlusion, top_activations
+from npzf.training import Recipe, Trainer, evaluate
+
+SIZE, RESIZE = 96, 112  # pixels
+RECIPE = Recipe(epochs=18, batch=32, patience=3)
+KEPT = (1, 2, 4, 8, 13, 18)  # epochs of the evolution strip
+MAPS = 16  # maps on each top-nine sheet
+
+
+def main(args) -> None:
+    start, out = time.perf_counter(), Path(args.out)
+    training, validation = (Squares(embedded(split), RESIZE) for split in ("train", "validation"))
+    classes = training.images.classes
+    print(f"{len(training)} training and {len(validation)} validation photographs of {', '.join(classes)}")
+    net = npzf.small_zfnet(len(classes), SIZE)
+    net.classes = classes
+    net.scaling = Scaling(mean_image(training, SIZE), net.scaling.deviation)
+    print(net.summary())
+    print(f"training for {RECIPE.epochs} epochs (guessing is wrong in {100 - 100 / len(classes):.1f} %)", flush=True)
+    layers = figures.conv_layers(net)
+    evolution = Evolution(net, training, layers[1:])
+    trainer = Trainer(net, training, validation, out, RECIPE)
+    trainer.run(lambda t: evolution.keep(t.epoch) if t.epoch in KEPT else None)
+    net = npzf.load(out / "best.h5")
+    score = evaluate(net, validation)
+    print(f"validation accuracy {100 - score.error:.1f} % with the best epoch's net; drawing", flush=True)
+    sections = [_loss(out, classes), _filters(net, out)]
+    sections += _top_sheets(net, validation, layers, out)
+    sections += _evolution(evolution, layers[-1], out)
+    sections.append(_occlusion(net, validation, out))
+    introduction = (
+        f"A small ZFNet, trained from scratch on {len(training)} photographs of {len(classes)} classes, names "
+        f"{100 - score.error:.1f} % of {len(validation)} others correctly. Its deconvnet projects single activations back to pixels; "
+        "grey is zero."
+    )
+    page = write_page(out / "index.html", "What a small ZFNet has learned", introduction, sections)
+    print(f"done in {time.perf_counter() - start:.0f} s. Open {page} to see what each layer has learned.")
+
+
+def _loss(out: Path, classes) -> Section:
+    path = loss_plot(read_log(out / "log.csv"), out / "loss.png", classes=len(classes))
+    sentence = (
+        "Loss and error on the training crops and on the validation images; marks show where the learning rate was lowered."
+    )
+    return Section("Training", sentence, path, "Loss and error against epochs, for training and validation images", wide=True)
+
+
+def _filters(net, out: Path) -> Section:
+    path = figures.save_filters(net, out / "filters.png")
+    sentence = "The first layer's filters are small pictures: they look for edges, stripes and colours."
+    return Section(
+        "First-layer filters (figure 6)", sentence, path, "The first layer's filters as a grid of 7 by 7 pixel pictures"
+    )
+
+
+def _top_sheets(net, squares: Squares, layers: list[str], out: Path) -> list[Section]:
+    tops = top_activations(net, EvaluationBatches(squares, SIZE, 64, net.scaling), layers)
+    sections = []
+    for layer in layers:
+        maps = figures.strongest_maps(tops[layer], MAPS)
+        path = figures.save_top_sheet(net, squares, layer, tops[layer], maps, out / f"top_{layer}.png")
+        sentence = (
+            f"For {MAPS} maps of {layer}, the nine strongest activations among the validation images: on the left what the deconvnet "
+            "finds in each, on the right the patch of the photograph that the unit sees."
+        )
+        alt = f"Projections and image patches of the nine strongest activations of {MAPS} maps of {layer}"
+        sections.append(Section(f"{layer} (figure 2)", sentence, path, alt, wide=True))
+    return sections
+
+
+def _evolution(evolution: Evolution, layer: str, out: Path) -> list[Section]:
+    sections = []
+    for layer in evolution.maps:
+        kept = evolution.strip(layer)
+        pictures = mid_grey_each(kept.reshape(-1, *kept.shape[2:]))[0].reshape(kept.shape)
+        path = save_png(
+            strip(pictures, evolution.epochs, list(evolution.maps[layer])), out / f"evolution_{layer}.png", layer=layer
+        )
+        sentence = (
+            f"Six maps of {layer} chosen at random, and what their strongest activation among the training images looked like after "
+            f"{', '.join(map(str, evolution.epochs[:-1]))} and {evolution.epochs[-1]} epochs."
+        )
+        sections.append(
+            Section(f"Evolution of {layer} (figure 4)", sentence, path, f"Projections of six maps of {layer} by epoch")
+        )
+    return sections
+
+
+def _occlusion(net, squares: Squares, out: Path) -> Section:
+    photographs, indices = squares.take(range(len(squares)))
+    photographs = centre_crop(photographs, SIZE)
+    labels = squares.images.labels[indices]
+    x = net.scaling.input(photographs)
+    p = np.concatenate([softmax(net.forward(x[i : i + 64])) for i in range(0, len(x), 64)])
+    index = int(np.where(p.argmax(1) == labels, p[np.arange(len(p)), labels], 0).argmax())
+    label = int(labels[index])
+    seen = occlusion(net, x[index], label)
+    name, where = net.classes[label], (seen.centres_y, seen.centres_x)
+    path = heat_map(
+        *(photographs[index], seen.probability, *where, out / "occlusion.png"),
+        label=f"probability of {name}",
+        title=f"{name}: {100 * seen.untouched:.0f} % untouched, {100 * seen.probability.min():.0f} % with the square at its worst",
+        occluder=seen.size,
+    )
+    sentence = (
+        f"A grey square slides over a photograph of class {name}; each place of the map gives the probability of {name} with the "
+        "square centred there, so dark places are what the net goes by."
+    )
+    return Section("Occlusion (figure 7)", sentence, path, f"A photograph of class {name} and its occlusion heat map", wide=True)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__.splitlines()[0], "python scripts/demo.py --out runs/demo")
+    parser.add_argument(
+        "--out", default="runs/demo", help="folder to write to; files of an earlier demo are replaced (default runs/demo)"
+    )
+    cli.run(main, parser.parse_args())

@@ -1,0 +1,33 @@
+"""Errors of a trained net on images (Table 2's columns): one centre crop, or ten crops averaged."""
+
+from __future__ import annotations
+
+import cli
+
+import npzf
+from npzf.training import evaluate
+
+
+def main(args) -> None:
+    net = npzf.load(args.checkpoint)
+    squares = cli.squares(args.images, "validation", net, args.resize)
+    classes = net.shapes[net.last][0]
+    if len(squares.images.classes) != classes:
+        raise ValueError(f"{args.images} has {len(squares.images.classes)} classes, the net {classes}: expected the same number")
+    score = evaluate(net, squares, args.crops, args.batch)
+    print(f"{score.images} images, {args.crops} crop{'s' if args.crops > 1 else ''}: loss {score.loss:.4f} nats,")
+    print(f"top-1 error {score.error:.2f} %, top-5 error {score.error5:.2f} % (guessing: {100 - 100 / classes:.2f} %)")
+    if squares.failures:
+        print(f"{len(squares.failures)} images could not be decoded and were left out")
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__.splitlines()[0], "python scripts/evaluate.py runs/demo/best.h5 embedded --crops 10")
+    parser.add_argument("checkpoint", help="a network saved by npzf")
+    parser.add_argument("images", nargs="?", default=cli.EMBEDDED, help="folder of class folders, .h5, or 'embedded' (default)")
+    parser.add_argument("--crops", type=int, choices=[1, 10], default=1)
+    parser.add_argument("--batch", type=int, default=128, help="images at once (default 128)")
+    parser.add_argument(
+        "--resize", type=int, help="shorter side of the images before cropping, in pixels (default 8/7 of the crop)"
+    )
+    cli.run(main, parser.parse_args())

@@ -1,0 +1,38 @@
+"""The pictures that visualize.py and demo.py both make: first-layer filters (figure 6) and top-nine sheets (figure 2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from npzf import Network
+from npzf.data import Squares
+from npzf.layers import Conv
+from npzf.render import filters, mid_grey, save_png, top_sheet
+from npzf.studies import Top, pictures
+
+
+def conv_layers(net: Network) -> list[str]:
+    """The names of the convolutions, lowest first."""
+    return [name for name, layer in net.layers.items() if isinstance(layer, Conv)]
+
+
+def save_filters(net: Network, path: Path) -> Path:
+    """The first layer's filters as pictures."""
+    first = conv_layers(net)[0]
+    weight = net.parameters[f"{first}/weight"]
+    return save_png(filters(weight, zoom=max(4, 48 // weight.shape[1])), path, layer=first)
+
+
+def strongest_maps(top: Top, count: int) -> np.ndarray:
+    """The `count` maps with the largest activations, in the order of their numbers; those never active come last."""
+    return np.sort(np.argsort(-top.values[:, 0], kind="stable")[:count])
+
+
+def save_top_sheet(net: Network, squares: Squares, layer: str, top: Top, maps: np.ndarray, path: Path) -> Path:
+    """Figure 2 for these maps of one layer; every projection has its own scale, which the values beside it put right."""
+    projections, patches = pictures(net, squares, layer, top, maps)
+    projections = [[mid_grey(picture)[0] for picture in block] for block in projections]
+    values = [[v for v in top.values[m] if v > 0] for m in maps]
+    return save_png(top_sheet(projections, patches, list(maps), values), path, layer=layer)

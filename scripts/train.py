@@ -1,0 +1,99 @@
+"""Trains a net (section 3) on a folder of class folders, or on the embedded images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cli
+
+import npzf
+from npzf.data import mean_image
+from npzf.scaling import Scaling
+from npzf.training import Recipe, Trainer
+
+NETS = {"zfnet": npzf.zfnet, "krizhevsky": npzf.krizhevsky, "alexnet": npzf.alexnet, "squeezenet": npzf.squeezenet}
+
+
+def main(args) -> None:
+    if args.resume:
+        net = npzf.load(args.resume)
+        sets = _sets(args, net)
+        trainer = Trainer.resume(args.resume, *sets, epochs=args.epochs)
+        print(f"going on with {args.resume} in epoch {trainer.epoch + 1}, batch {trainer.batch + 1}")
+    else:
+        trainer = _new(args)
+    print(trainer.net.summary())
+    print(
+        f"training on {len(trainer.batches.squares)} images, testing on {len(trainer.validation)}; writing to {trainer.folder}/"
+    )
+    try:
+        trainer.run()
+    except KeyboardInterrupt as stop:
+        again = f"python scripts/train.py {args.train} {args.validation} --resume {trainer.path}"
+        raise KeyboardInterrupt(f"{stop}; go on with: {again}") from None
+    for kind, squares in (("training", trainer.batches.squares), ("validation", trainer.validation)):
+        if squares.failures:
+            print(f"{len(squares.failures)} {kind} images could not be decoded and were left out")
+    print(f"done: {trainer.folder}/ has checkpoint.h5 (the last), best.h5 and log.csv")
+
+
+def _new(args) -> Trainer:
+    classes = cli.images(args.train, "train").classes
+    if (Path(args.out) / "checkpoint.h5").exists():
+        raise ValueError(
+            f"{args.out} has a checkpoint.h5 already: go on with --resume {args.out}/checkpoint.h5, or name another --out"
+        )
+    if args.net == "small_zfnet":
+        net = npzf.small_zfnet(len(classes), args.size, seed=args.seed)
+    else:
+        net = NETS[args.net](len(classes), seed=args.seed)
+    net.classes = classes
+    training, validation = _sets(args, net)
+    print("taking the mean of the training images")
+    net.scaling = Scaling(mean_image(training, net.input_shape[0]), net.scaling.deviation)
+    recipe = Recipe(
+        epochs=args.epochs or Recipe.epochs,
+        batch=args.batch,
+        rate=args.rate,
+        momentum=args.momentum,
+        decay=args.decay,
+        filter_rms=args.filter_rms or None,
+        patience=args.patience,
+        seed=args.seed,
+        save_every=args.save_every,
+    )
+    return Trainer(net, training, validation, args.out, recipe)
+
+
+def _sets(args, net):
+    return (
+        cli.squares(args.train, "train", net, args.resize),
+        cli.squares(args.validation, "validation", net, args.resize),
+    )
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__.splitlines()[0], "python scripts/train.py photos/train photos/val --net zfnet --out runs/photos")
+    parser.add_argument("train", nargs="?", default=cli.EMBEDDED, help="folder of class folders, .h5, or 'embedded' (default)")
+    parser.add_argument("validation", nargs="?", default=cli.EMBEDDED, help="likewise, for validation")
+    parser.add_argument("--net", choices=["small_zfnet", *NETS], default="small_zfnet")
+    parser.add_argument("--size", type=int, default=96, help="side of small_zfnet's images in pixels (default 96)")
+    parser.add_argument(
+        "--resize", type=int, help="shorter side of the images before cropping, in pixels (default 8/7 of the crop)"
+    )
+    parser.add_argument("--epochs", type=int, help=f"passes over the training images (default {Recipe.epochs})")
+    parser.add_argument("--batch", type=int, default=Recipe.batch, help="images a step (default 128)")
+    parser.add_argument("--rate", type=float, default=Recipe.rate, help="learning rate (default 0.01)")
+    parser.add_argument("--momentum", type=float, default=Recipe.momentum)
+    parser.add_argument("--decay", type=float, default=Recipe.decay, help="weight decay (default 0, as in the paper)")
+    parser.add_argument(
+        "--filter-rms", type=float, default=Recipe.filter_rms, help="largest RMS of a filter (default 0.1); 0: any"
+    )
+    parser.add_argument(
+        "--patience", type=int, default=Recipe.patience, help="epochs without a lower error before the rate falls"
+    )
+    parser.add_argument("--save-every", type=int, default=0, help="batches between checkpoints within an epoch (default: none)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", default="runs/train", help="folder to write to (default runs/train)")
+    parser.add_argument("--resume", help="checkpoint to go on with, in its own folder")
+    cli.run(main, parser.parse_args())

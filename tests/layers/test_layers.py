@@ -1,0 +1,265 @@
+"""Each layer: its shape, its gradients, its step of the deconvnet (section 2.1), what it keeps and what it refuses."""
+
+import copy
+
+import gradcheck
+import numpy as np
+import pytest
+from compare import normal, separated
+
+from npzf import arrays, layers
+from npzf.geometry import Field
+from npzf.layers import Keep, Rules
+
+MAPS = (7, 6, 4)
+LAYERS = {  # layer, one image's input shape
+    "conv": (layers.Conv(6, 3, stride=2, pad=1), MAPS),
+    "conv in groups": (layers.Conv(6, 3, groups=2, ceil=True, stride=3), MAPS),
+    "relu": (layers.Relu(), MAPS),
+    "pool": (layers.MaxPool(3, 2, pad=1), MAPS),
+    "pool with ceil": (layers.MaxPool(3, 2, ceil=True), MAPS),
+    "average": (layers.GlobalAveragePool(), MAPS),
+    "across maps": (layers.AcrossMaps(alpha=1.0), MAPS),
+    "across maps, sum": (layers.AcrossMaps(n=4, alpha=0.5, beta=0.6, alpha_times="sum"), MAPS),
+    "local contrast": (layers.LocalContrast(5, 1.3), MAPS),
+    "flatten": (layers.Flatten(), MAPS),
+    "fully connected": (layers.FullyConnected(5), (11,)),
+    "dropout": (layers.Dropout(0.3), MAPS),
+}
+every = pytest.mark.parametrize(("layer", "shape"), LAYERS.values(), ids=LAYERS)
+
+
+def made(layer, shape, dtype="float64"):
+    """A fresh copy of the layer with parameters for this input shape, its bias not 0."""
+    layer = copy.deepcopy(layer)
+    layer.create(shape, "he", arrays.generator(1), np.dtype(dtype))
+    if "bias" in layer.parameters:
+        layer.parameters["bias"][...] = normal(*layer.parameters["bias"].shape)
+    return layer
+
+
+@every
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("keep", list(Keep))
+def test_shape_and_type_agree_with_forward_and_back(layer, shape, dtype, keep):
+    layer, x = made(layer, shape, dtype), normal(3, *shape, dtype=dtype)
+    y = layer.forward(x, keep=keep)
+    assert (y.shape, y.dtype) == ((3, *layer.shape(shape)), x.dtype)
+    if keep >= Keep.SWITCHES:
+        down = layer.project(y, Rules())
+        assert (down.shape, down.dtype) == (x.shape, x.dtype)
+    if keep >= Keep.GRADIENTS:
+        gx = layer.backward(y)
+        assert (gx.shape, gx.dtype) == (x.shape, x.dtype)
+
+
+@every
+def test_backward_is_the_gradient(layer, shape):
+    layer, x = made(layer, shape), separated(2, *shape)
+
+    def forward(x):
+        return layer.forward(x)
+
+    def backward(gy):
+        layer.forward(x, keep=Keep.GRADIENTS)
+        return layer.backward(gy)
+
+    gradcheck.gradient(forward, backward, x, step=1e-5 / x.size, tolerance=1e-5)
+
+
+@every
+def test_backward_sets_a_gradient_for_each_parameter(layer, shape):
+    layer, x = made(layer, shape), normal(2, *shape)
+    layer.backward(layer.forward(x, keep=Keep.GRADIENTS))
+    assert layer.gradients.keys() == layer.parameters.keys()
+    for key, parameter in layer.parameters.items():
+
+        def of_parameter(value, parameter=parameter):
+            before = parameter.copy()
+            parameter[...] = value
+            y = layer.forward(x)
+            parameter[...] = before
+            return y
+
+        def gradient(gy, key=key):
+            layer.forward(x, keep=Keep.GRADIENTS)
+            layer.backward(gy)
+            return layer.gradients[key]
+
+        gradcheck.gradient(of_parameter, gradient, parameter.copy())
+
+
+@every
+def test_inference_keeps_nothing_and_changes_nothing(layer, shape):
+    layer, x = made(layer, shape), normal(2, *shape)
+    before = x.copy()
+    layer.forward(x, keep=Keep.TRAIN)
+    layer.forward(x)
+    assert layer.kept is None
+    np.testing.assert_array_equal(x, before)
+
+
+@every
+def test_backward_lets_go_of_what_was_kept(layer, shape):
+    layer, x = made(layer, shape), normal(2, *shape)
+    layer.backward(layer.forward(x, keep=Keep.TRAIN))
+    assert layer.kept is None
+
+
+@every
+def test_the_configuration_makes_the_layer_again(layer, shape):
+    again = type(layer)(**layer.configuration())
+    assert again.configuration() == layer.configuration()
+    assert again.shape(shape) == layer.shape(shape)
+
+
+LINEAR = ["conv", "conv in groups", "average", "flatten", "fully connected"]
+
+
+@pytest.mark.parametrize(("layer", "shape"), [LAYERS[name] for name in LINEAR], ids=LINEAR)
+def test_linear_layers_project_by_their_adjoint_without_bias(layer, shape):
+    layer, x = made(layer, shape), normal(2, *shape)
+    bias = layer.forward(np.zeros_like(x))
+    y = normal(*bias.shape)
+    gradcheck.adjoint(lambda x: layer.forward(x) - bias, lambda y: layer.project(y, Rules()), x, y)
+    np.testing.assert_array_equal(layer.project(np.zeros_like(y), Rules()), 0)
+
+
+def test_relu_projects_by_rectifying_the_signal_whatever_was_positive_on_the_way_up():
+    layer, y = layers.Relu(), normal(2, *MAPS)
+    layer.forward(-y, keep=Keep.SWITCHES)
+    np.testing.assert_array_equal(layer.project(y, Rules()), np.maximum(y, 0))
+
+
+@pytest.mark.parametrize(("overwrite", "expected"), [(False, 7), (True, 4)])
+def test_pool_projects_through_its_switches(overwrite, expected):
+    layer, x = layers.MaxPool(3, 2), np.zeros((1, 3, 5, 1))
+    x[0, 1, 2] = 1  # the maximum of both windows
+    layer.forward(x, keep=Keep.SWITCHES)
+    down = layer.project(np.array([3.0, 4.0]).reshape(1, 1, 2, 1), Rules(overwrite=overwrite))
+    np.testing.assert_array_equal(down, x * expected)
+
+
+@pytest.mark.parametrize("name", ["across maps", "across maps, sum", "local contrast"])
+def test_norms_project_unchanged_or_by_their_true_gradient(name):
+    layer, x, y = LAYERS[name][0], normal(2, *MAPS), normal(2, *MAPS, seed=1)
+    layer.forward(x, keep=Keep.SWITCHES)
+    assert layer.project(y, Rules()) is y
+    layer.forward(x, keep=Keep.GRADIENTS)
+    projected = layer.project(y, Rules(norm_gradient=True))
+    np.testing.assert_array_equal(projected, layer.backward(y))
+    assert (projected != y).any()
+
+
+def test_dropout_projects_unchanged():
+    y = normal(2, 9)
+    assert layers.Dropout(0.5).project(y, Rules()) is y
+
+
+def test_alpha_of_the_mean_is_alpha_of_the_sum_divided_by_n():
+    x = normal(2, *MAPS)
+    mean, total = layers.AcrossMaps(n=5, alpha=1.0), layers.AcrossMaps(n=5, alpha=0.2, alpha_times="sum")
+    np.testing.assert_array_equal(mean.forward(x), total.forward(x))
+
+
+def test_dropout_drops_only_in_training():
+    layer, x = made(layers.Dropout(0.5), (50,)), normal(4, 50)
+    for keep in (Keep.NOTHING, Keep.SWITCHES, Keep.GRADIENTS):
+        assert layer.forward(x, keep=keep) is x
+    y = layer.forward(x, keep=Keep.TRAIN)
+    kept = y != 0
+    assert 0.3 < kept.mean() < 0.7
+    np.testing.assert_array_equal(y, np.where(kept, 2 * x, 0))
+    np.testing.assert_array_equal(layer.backward(x), y)  # the same mask on the way back
+
+
+def test_dropout_depends_on_the_seed_and_draws_anew_each_time():
+    x = np.ones((3, 40))
+    one, same = made(layers.Dropout(), (40,)), made(layers.Dropout(), (40,))
+    first = [layer.forward(x, keep=Keep.TRAIN) for layer in (one, same)]
+    np.testing.assert_array_equal(*first)
+    assert (one.forward(x, keep=Keep.TRAIN) != first[0]).any()
+
+
+def test_relu_in_place_writes_over_its_input():
+    x = normal(2, *MAPS)
+    expected = np.maximum(x, 0)
+    y = layers.Relu().forward(x, in_place=True)
+    assert y is x
+    np.testing.assert_array_equal(x, expected)
+
+
+def test_concatenate_joins_maps_and_hands_them_back():
+    layer, xs = layers.Concatenate(), [normal(2, 5, 4, maps) for maps in (1, 3, 2)]
+    y = layer.forward(*xs, keep=Keep.GRADIENTS)
+    assert y.shape[1:] == layer.shape(*(x.shape[1:] for x in xs)) == (5, 4, 6)
+    for down in (layer.backward(y), layer.project(y, Rules())):
+        for part, x in zip(down, xs, strict=True):
+            np.testing.assert_array_equal(part, x)
+            assert part.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (layers.Conv(1, 3, stride=2, pad=1), Field(9, 4, -1)),
+        (layers.MaxPool(2, 2), Field(7, 4, 1)),
+        (layers.LocalContrast(3), Field(13, 2, -3)),  # the mean of means: five pixels
+        (layers.Relu(), Field(5, 2, 1)),
+        (layers.AcrossMaps(), Field(5, 2, 1)),
+        (layers.Flatten(), Field(5, 2, 1, whole=True)),
+        (layers.GlobalAveragePool(), Field(5, 2, 1, whole=True)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_receptive_fields(layer, expected):
+    assert layer.receptive_field(Field(5, 2, 1)) == expected
+
+
+def test_concatenate_sees_what_its_branches_see():
+    assert layers.Concatenate().receptive_field(Field(1, 1, 0), Field(3, 1, -1)) == Field(3, 1, -1)
+
+
+def test_initial_weights_have_the_deviation_asked_for_and_biases_are_0():
+    for deviation, expected in ((1e-2, 1e-2), ("he", np.sqrt(2 / (9 * 50)))):
+        layer = layers.Conv(200, 3)
+        layer.create((5, 5, 50), deviation, arrays.generator(0), np.dtype("float32"))
+        assert layer.parameters["weight"].std() == pytest.approx(expected, rel=0.02)
+        assert abs(layer.parameters["weight"].mean()) < expected / 50
+        assert not layer.parameters["bias"].any()
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: layers.Conv(0, 3), "Conv: maps is 0"),
+        (lambda: layers.Conv(4, 2.5), "Conv: window is 2.5"),
+        (lambda: layers.Conv(4, 3, stride=True), "Conv: stride is True"),
+        (lambda: layers.Conv(4, 3, groups=3), "Conv: maps is 4, expected a multiple of groups, 3"),
+        (lambda: layers.Conv(4, 3, groups=2).shape((5, 5, 3)), r"Conv: input is \(5, 5, 3\)"),
+        (lambda: layers.Conv(4, 3).shape((5,)), r"Conv: input is \(5,\)"),
+        (lambda: layers.Conv(4, 3, pad=3).shape((5, 5, 1)), "pad is 3"),
+        (lambda: layers.Conv(4, 6).shape((5, 7, 1)), "input side is 5"),
+        (lambda: layers.MaxPool(0, 2), "MaxPool: window is 0"),
+        (lambda: layers.MaxPool(3, -1), "MaxPool: stride is -1"),
+        (lambda: layers.MaxPool(3, 2).shape((9,)), r"MaxPool: input is \(9,\)"),
+        (lambda: layers.GlobalAveragePool().shape((9,)), r"GlobalAveragePool: input is \(9,\)"),
+        (lambda: layers.FullyConnected(0), "FullyConnected: units is 0"),
+        (lambda: layers.FullyConnected(3).shape((2, 2, 2)), "put a Flatten before it"),
+        (lambda: layers.Dropout(1.0), "Dropout: rate is 1.0"),
+        (lambda: layers.Dropout(-0.1), "Dropout: rate is -0.1"),
+        (lambda: layers.Dropout(float("nan")), "Dropout: rate is nan"),
+        (lambda: layers.AcrossMaps(n=0), "AcrossMaps: n is 0"),
+        (lambda: layers.AcrossMaps(k=0), "AcrossMaps: k is 0"),
+        (lambda: layers.AcrossMaps(alpha=-1), "alpha -1"),
+        (lambda: layers.AcrossMaps(alpha_times="max"), "alpha_times is 'max', expected 'mean' or 'sum'"),
+        (lambda: layers.LocalContrast(4), "LocalContrast: window is 4"),
+        (lambda: layers.LocalContrast(5, sigma=0), "sigma 0"),
+        (lambda: layers.LocalContrast(5, floor=0), "floor 0"),
+        (lambda: layers.Concatenate().shape((5, 5, 1), (5, 4, 1)), r"\(5, 5, 1\), \(5, 4, 1\), expected"),
+    ],
+)
+def test_bad_parameters_are_named_in_one_line(make, named):
+    with pytest.raises(ValueError, match=named) as caught:
+        make()
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,75 @@
+"""Rectification and dropout masks."""
+
+import gradcheck
+import numpy as np
+import pytest
+import torch
+from compare import DTYPES, layouts, normal, separated
+
+from npzf import arrays
+from npzf.ops import elementwise as op
+
+SHAPES = [(1, 1), (3, 7), (2, 5, 4, 3)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_rectify_and_its_gradient_equal_torch_exactly(backend, shape, dtype):
+    x, gy = normal(*shape, dtype=dtype), normal(*shape, seed=1, dtype=dtype)
+    x.flat[0] = 0  # the gradient at 0 is 0
+    tx = torch.tensor(x, requires_grad=True)
+    ty = torch.relu(tx)
+    ty.backward(torch.tensor(gy))
+    y = backend.run(op.rectify, x)
+    gx = backend.run(op.rectify_gradient, y, gy)
+    assert (y.dtype, gx.dtype) == (dtype, dtype)
+    np.testing.assert_array_equal(y, ty.detach())
+    np.testing.assert_array_equal(gx, tx.grad)
+
+
+def test_rectify_gradient(backend):
+    x = separated(3, 4, 5, 2)
+    y = backend.run(op.rectify, x)
+    gradcheck.gradient(
+        lambda x: backend.run(op.rectify, x), lambda gy: backend.run(op.rectify_gradient, y, gy), x, step=1e-5
+    )
+
+
+def test_rectify_special_values(backend):
+    x = np.array([[-np.inf, -1.0, 0.0, 1.0, np.inf, np.nan]])
+    np.testing.assert_array_equal(backend.run(op.rectify, x), [[0, 0, 0, 1, np.inf, np.nan]])
+
+
+def test_rectify_in_place(backend):
+    x = normal(3, 4, 5, 2)
+    there = backend.array(x.copy())
+    y = op.rectify(there, out=there)
+    assert y is there
+    np.testing.assert_array_equal(backend.numpy(there), np.maximum(x, 0))
+
+
+@pytest.mark.parametrize("kind", range(3), ids=["last axis first", "backwards", "every second"])
+@pytest.mark.parametrize("number", [1, 5])
+def test_any_memory_layout_and_number_of_threads(backend, set_threads, kind, number):
+    set_threads(number)
+    x, gy = normal(3, 4, 5, 2), normal(3, 4, 5, 2, seed=1)
+    ox, ogy = layouts(x)[kind], layouts(gy)[kind]
+    np.testing.assert_array_equal(backend.run(op.rectify, ox), np.maximum(x, 0))
+    np.testing.assert_array_equal(backend.run(op.rectify_gradient, ox, ogy), np.where(x > 0, gy, 0))
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_dropout_mask_drops_its_share_and_keeps_the_mean(rate, dtype):
+    mask = op.dropout_mask((200, 300), rate, arrays.generator(3), dtype)
+    assert mask.dtype == dtype
+    assert set(np.unique(mask)) <= {dtype.type(0), dtype.type(1 / (1 - rate))}
+    deviation = np.sqrt(rate * (1 - rate) / mask.size)
+    assert abs((mask == 0).mean() - rate) <= 5 * deviation
+    assert abs(mask.mean() - 1) <= 5 * deviation / (1 - rate) + 1e-6
+
+
+def test_dropout_mask_depends_on_the_seed_alone():
+    one, same, other = (op.dropout_mask((9, 50), 0.5, arrays.generator(seed), "float32") for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
