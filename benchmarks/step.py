@@ -98,8 +98,9 @@ def timed(function):
 
 def peak(which, batch, count):
     """Peak memory in MB of a fresh process that takes three steps, imports included."""
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import step; step.three('{which}', {batch}, {count})"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = f"import step; step.three({which!r}, {batch}, {count})"
+    here = Path(__file__).parent
+    run = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, text=True, check=True)
     return float(run.stdout)
 
 
@@ -112,9 +113,7 @@ def three(which, batch, count):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], epilog="example: python benchmarks/step.py --rounds 9"
-    )
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="example: python benchmarks/step.py --rounds 9")
     parser.add_argument("--batch", type=int, default=16, help="images of 224x224 (default 16)")
     parser.add_argument("--threads", type=int, default=threads.count(), help="CPU threads of both (default: all)")
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each, in turn (default 7)")
@@ -138,9 +137,7 @@ def main():
             "ratio": round(statistics.median(ratios), 3),
             "ratios": [round(min(ratios), 3), round(max(ratios), 3)],
         }
-        print(
-            f"{what:8} npzf {result[what]['npzf']} ms, PyTorch {result[what]['PyTorch']} ms, ratio {result[what]['ratio']}"
-        )
+        print(f"{what:8} npzf {result[what]['npzf']} ms, PyTorch {result[what]['PyTorch']} ms, ratio {result[what]['ratio']}")
     result["peak MB of a step"] = {name: round(peak(name, args.batch, args.threads)) for name in sides}
     print(f"peak memory of a process that trains: {result['peak MB of a step']}")
     if args.out:

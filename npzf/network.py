@@ -12,7 +12,7 @@ import numpy as np
 
 from npzf import arrays, layers, storage
 from npzf.geometry import Field
-from npzf.layers import Conv, Flatten, FullyConnected, Keep, Layer, Relu, Rules
+from npzf.layers import Concatenate, Conv, Flatten, FullyConnected, Keep, Layer, Relu, Rules
 from npzf.scaling import Scaling
 
 INPUT = "input"
@@ -42,16 +42,21 @@ class Network:
         self.shapes: dict[str, tuple[int, ...]] = {INPUT: self.input_shape}
         self.classes: tuple[str, ...] | None = None
         self.scaling = Scaling()
-        self._ran: list[str] = []
+        self._ran: list[str] = []  # the layers that keep something for the way back, and what they came to
+        self._reached: tuple[int, ...] = ()
         generator, previous = arrays.generator(seed), INPUT
         for name, layer, *sources in table:
             self._add(name, layer, sources[0] if sources else (previous,))
             layer.create(self.shapes[self.sources[name][0]], initial, generator, self.dtype)
             previous = name
+        if not self.layers:
+            raise ValueError("the table is empty, expected at least one layer")
 
     def _add(self, name: str, layer: Layer, sources: tuple[str, ...]) -> None:
         if name in self.shapes:
             raise ValueError(f"layer name {name!r} appears twice, expected every name once")
+        if len(sources) != 1 and not (sources and isinstance(layer, Concatenate)):
+            raise ValueError(f"layer {name!r} has {len(sources)} sources, expected one: only Concatenate joins several")
         for source in sources:
             if source not in self.shapes:
                 raise ValueError(f"layer {name!r} has source {source!r}, expected one of {', '.join(self.shapes)}")
@@ -86,23 +91,25 @@ class Network:
         values = {INPUT: self._check(x, needed)}
         wanted: dict[str, np.ndarray] = {}
         waiting = {source: [n for n in needed if source in self.sources[n]] for source in (INPUT, *needed)}
+        alone = {source for source, users in waiting.items() if len(users) == 1} - {INPUT, *names}
         self._ran = []
         for name in needed:
             layer, sources = self.layers[name], self.sources[name]
             xs = [values[source] for source in sources]
-            own = not any(s == INPUT or s in names or len(waiting[s]) > 1 for s in sources)
-            if isinstance(layer, Relu) and own and isinstance(self.layers[sources[0]], Conv | FullyConnected):
+            own = alone.issuperset(sources) and isinstance(self.layers.get(sources[0]), Conv | FullyConnected)
+            if isinstance(layer, Relu) and own:
                 values[name] = layer.forward(*xs, keep=keep, in_place=True)  # no one else looks at these
             else:
                 values[name] = layer.forward(*xs, keep=keep)
-            self._ran.append(name)
             del xs
             if name in names:
                 wanted[name] = values[name]
-            for source in sources:  # nothing is held longer than it is used
+            for source in set(sources):  # nothing is held longer than it is used
                 waiting[source].remove(name)
                 if not waiting[source]:
                     values.pop(source)
+        if keep > Keep.NOTHING:
+            self._ran, self._reached = needed, wanted[needed[-1]].shape
         return wanted
 
     def backward(self, gy: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
@@ -112,11 +119,14 @@ class Network:
         """
         if not self._ran:
             raise ValueError("backward was called before forward(..., train=True)")
+        if np.shape(gy) != self._reached:
+            raise ValueError(f"gy has shape {np.shape(gy)}, expected {self._reached}, that of the last forward's result")
         gradients = {self._ran[-1]: gy}
         for name in reversed(self._ran):
             layer, sources, g = self.layers[name], self.sources[name], gradients.pop(name)
             if sources == (INPUT,) and not input_gradient:
                 layer.parameter_gradients(g)
+                layer.kept = None
             else:
                 self._deal(gradients, sources, layer.backward(g))
         self._ran = []
@@ -138,7 +148,7 @@ class Network:
     @staticmethod
     def _deal(signals: dict[str, np.ndarray], sources: tuple[str, ...], down: Any) -> None:
         """Hands what came down to the sources; a source of several layers collects the sum."""
-        for source, signal in zip(sources, down if len(sources) > 1 else [down], strict=True):
+        for source, signal in zip(sources, down if isinstance(down, list) else [down], strict=True):
             signals[source] = signals[source] + signal if source in signals else signal
 
     @property
@@ -199,7 +209,7 @@ class Network:
             for name, layer in self.layers.items()
         ]
         architecture = {"input": self.input_shape, "dtype": str(self.dtype), "layers": rows}
-        file.attrs["architecture"] = json.dumps(architecture)
+        file.attrs["architecture"] = json.dumps(architecture, default=lambda number: number.item())  # NumPy's
         for name, value in self.parameters.items():
             file[f"parameters/{name}"] = value
         if self.classes is not None:
@@ -221,13 +231,16 @@ def from_file(file: h5py.File) -> Network:
         architecture = json.loads(file.attrs["architecture"])
         table = [(row["name"], _layer(**row["layer"]), tuple(row["sources"])) for row in architecture["layers"]]
         net = Network(architecture["input"], table, dtype=architecture["dtype"], initial=0.0)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, MemoryError) as error:
         raise ValueError(f"{file.filename}: its architecture cannot be built ({error})") from error
     for name, value in net.parameters.items():
         storage.read_into(value, file, f"parameters/{name}")
-    net.classes = tuple(json.loads(file["classes"][()])) if "classes" in file else None
-    net.scaling = Scaling(file["mean"][()] if "mean" in file else None, file["deviation"][()])
-    net.scaling.check(net.input_shape)
+    try:
+        net.classes = tuple(json.loads(file["classes"][()])) if "classes" in file else None
+        net.scaling = Scaling(file["mean"][()] if "mean" in file else None, file["deviation"][()])
+        net.scaling.check(net.input_shape)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file.filename}: its classes or its scaling cannot be read ({error})") from error
     return net
 
 

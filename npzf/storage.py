@@ -42,11 +42,12 @@ def read(path: str | Path) -> Iterator[h5py.File]:
         cause = "truncated" if "truncated" in str(error) else "not HDF5, or damaged"
         raise ValueError(f"{path}: {cause}, expected a network saved by npzf") from error
     with file:
-        if file.attrs.get("format") != FORMAT:
-            raise ValueError(f"{path}: HDF5, but not a network saved by npzf (its attribute 'format' is not {FORMAT!r})")
-        if file.attrs.get("version") != VERSION:
-            raise ValueError(f"{path}: written as version {file.attrs.get('version')}, expected version {VERSION}")
         try:
+            form, version = (" ".join(str(file.attrs.get(name)).split()) for name in ("format", "version"))
+            if form != FORMAT:
+                raise ValueError(f"{path}: HDF5, but not a network saved by npzf (its attribute 'format' is not {FORMAT!r})")
+            if version != str(VERSION):
+                raise ValueError(f"{path}: written as version {version}, expected version {VERSION}")
             yield file
         except (KeyError, TypeError, OSError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
@@ -56,7 +57,7 @@ def read(path: str | Path) -> Iterator[h5py.File]:
 def read_into(value: np.ndarray, file: h5py.File, name: str) -> None:
     """Fills value from the dataset of that name; ValueError if it is missing or has another shape."""
     stored = file.get(name)
-    if stored is None or stored.shape != value.shape:
-        found = "missing" if stored is None else f"of shape {stored.shape}"
+    if not isinstance(stored, h5py.Dataset) or stored.shape != value.shape:
+        found = f"of shape {stored.shape}" if isinstance(stored, h5py.Dataset) else "missing"
         raise ValueError(f"{file.filename}: {name} is {found}, expected shape {value.shape}")
     stored.read_direct(value)

@@ -35,7 +35,7 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
-        print(interrupt or "interrupted", file=sys.stderr)
+        print(str(interrupt) or "interrupted", file=sys.stderr)
         sys.exit(130)
 
 

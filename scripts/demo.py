@@ -1,4 +1,4 @@
-"""From photographs to pictures of features in three minutes: trains a small ZFNet on the embedded images and draws what it sees."""
+"""From photographs to pictures of features in three minutes: trains a small ZFNet on the embedded images and draws it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from npzf.studies import Evolution, occlusion, top_activations
 from npzf.training import Recipe, Trainer, evaluate
 
 SIZE, RESIZE = 96, 112  # pixels
-RECIPE = Recipe(epochs=18, batch=32, patience=3)
+RECIPE = Recipe(epochs=18, batch=32, patience=3, decay=0.01)  # the decay clears the noise that filters start with
 KEPT = (1, 2, 4, 8, 13, 18)  # epochs of the evolution strip
 MAPS = 16  # maps on each top-nine sheet
 
@@ -42,12 +42,12 @@ def main(args) -> None:
     print(f"validation accuracy {100 - score.error:.1f} % with the best epoch's net; drawing", flush=True)
     sections = [_loss(out, classes), _filters(net, out)]
     sections += _top_sheets(net, validation, layers, out)
-    sections += _evolution(evolution, layers[-1], out)
+    sections += _evolution(evolution, out)
     sections.append(_occlusion(net, validation, out))
     introduction = (
         f"A small ZFNet, trained from scratch on {len(training)} photographs of {len(classes)} classes, names "
-        f"{100 - score.error:.1f} % of {len(validation)} others correctly. Its deconvnet projects single activations back to pixels; "
-        "grey is zero."
+        f"{100 - score.error:.1f} % of {len(validation)} others correctly. Its deconvnet projects single activations back to "
+        "pixels; grey is zero."
     )
     page = write_page(out / "index.html", "What a small ZFNet has learned", introduction, sections)
     print(f"done in {time.perf_counter() - start:.0f} s. Open {page} to see what each layer has learned.")
@@ -71,20 +71,22 @@ def _filters(net, out: Path) -> Section:
 
 def _top_sheets(net, squares: Squares, layers: list[str], out: Path) -> list[Section]:
     tops = top_activations(net, EvaluationBatches(squares, SIZE, 64, net.scaling), layers)
+    save_png(figures.draw_overview(net, squares, tops), out / "features.png")
     sections = []
     for layer in layers:
         maps = figures.strongest_maps(tops[layer], MAPS)
-        path = figures.save_top_sheet(net, squares, layer, tops[layer], maps, out / f"top_{layer}.png")
+        sheet = figures.draw_top_sheet(net, squares, layer, tops[layer], maps)
+        path = save_png(sheet, out / f"top_{layer}.png", layer=layer)
         sentence = (
-            f"For {MAPS} maps of {layer}, the nine strongest activations among the validation images: on the left what the deconvnet "
-            "finds in each, on the right the patch of the photograph that the unit sees."
+            f"For {MAPS} maps of {layer}, the nine strongest activations among the validation images: on the left what the "
+            "deconvnet finds in each, on the right the patch of the photograph that the unit sees."
         )
         alt = f"Projections and image patches of the nine strongest activations of {MAPS} maps of {layer}"
         sections.append(Section(f"{layer} (figure 2)", sentence, path, alt, wide=True))
     return sections
 
 
-def _evolution(evolution: Evolution, layer: str, out: Path) -> list[Section]:
+def _evolution(evolution: Evolution, out: Path) -> list[Section]:
     sections = []
     for layer in evolution.maps:
         kept = evolution.strip(layer)
@@ -93,12 +95,10 @@ def _evolution(evolution: Evolution, layer: str, out: Path) -> list[Section]:
             strip(pictures, evolution.epochs, list(evolution.maps[layer])), out / f"evolution_{layer}.png", layer=layer
         )
         sentence = (
-            f"Six maps of {layer} chosen at random, and what their strongest activation among the training images looked like after "
+            f"Maps of {layer} chosen at random, and what their strongest activation among the training images looked like after "
             f"{', '.join(map(str, evolution.epochs[:-1]))} and {evolution.epochs[-1]} epochs."
         )
-        sections.append(
-            Section(f"Evolution of {layer} (figure 4)", sentence, path, f"Projections of six maps of {layer} by epoch")
-        )
+        sections.append(Section(f"Evolution of {layer} (figure 4)", sentence, path, f"Projections of maps of {layer} by epoch"))
     return sections
 
 
@@ -115,7 +115,7 @@ def _occlusion(net, squares: Squares, out: Path) -> Section:
     path = heat_map(
         *(photographs[index], seen.probability, *where, out / "occlusion.png"),
         label=f"probability of {name}",
-        title=f"{name}: {100 * seen.untouched:.0f} % untouched, {100 * seen.probability.min():.0f} % with the square at its worst",
+        title=f"{name}: {100 * seen.untouched:.0f} % untouched, {100 * seen.probability.min():.0f} % at worst",
         occluder=seen.size,
     )
     sentence = (
@@ -127,7 +127,5 @@ def _occlusion(net, squares: Squares, out: Path) -> Section:
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__.splitlines()[0], "python scripts/demo.py --out runs/demo")
-    parser.add_argument(
-        "--out", default="runs/demo", help="folder to write to; files of an earlier demo are replaced (default runs/demo)"
-    )
+    parser.add_argument("--out", default="runs/demo", help="folder to write to, over an earlier demo (default runs/demo)")
     cli.run(main, parser.parse_args())

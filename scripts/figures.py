@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from npzf import Network
 from npzf.data import Squares
@@ -30,9 +32,18 @@ def strongest_maps(top: Top, count: int) -> np.ndarray:
     return np.sort(np.argsort(-top.values[:, 0], kind="stable")[:count])
 
 
-def save_top_sheet(net: Network, squares: Squares, layer: str, top: Top, maps: np.ndarray, path: Path) -> Path:
-    """Figure 2 for these maps of one layer; every projection has its own scale, which the values beside it put right."""
+def draw_top_sheet(net: Network, squares: Squares, layer: str, top: Top, maps: Sequence[int]) -> np.ndarray:
+    """Figure 2 for these maps of one layer, uint8; every projection has its own scale, beside it the activations' values."""
     projections, patches = pictures(net, squares, layer, top, maps)
     projections = [[mid_grey(picture)[0] for picture in block] for block in projections]
     values = [[v for v in top.values[m] if v > 0] for m in maps]
-    return save_png(top_sheet(projections, patches, list(maps), values), path, layer=layer)
+    return top_sheet(projections, patches, list(maps), values)
+
+
+def draw_overview(net: Network, squares: Squares, tops: Mapping[str, Top], width: int = 1200) -> np.ndarray:
+    """Four maps of each layer, one layer below the other, all `width` pixels wide; uint8."""
+    rows = []
+    for layer, top in tops.items():
+        sheet = Image.fromarray(draw_top_sheet(net, squares, layer, top, strongest_maps(top, 4)))
+        rows.append(np.asarray(sheet.resize((width, round(sheet.height * width / sheet.width)), Image.Resampling.LANCZOS)))
+    return np.concatenate(rows)

@@ -30,6 +30,8 @@ def main(args) -> None:
         trainer.run()
     except KeyboardInterrupt as stop:
         again = f"python scripts/train.py {args.train} {args.validation} --resume {trainer.path}"
+        if args.resize is not None:
+            again += f" --resize {args.resize}"
         raise KeyboardInterrupt(f"{stop}; go on with: {again}") from None
     for kind, squares in (("training", trainer.batches.squares), ("validation", trainer.validation)):
         if squares.failures:
@@ -52,7 +54,7 @@ def _new(args) -> Trainer:
     print("taking the mean of the training images")
     net.scaling = Scaling(mean_image(training, net.input_shape[0]), net.scaling.deviation)
     recipe = Recipe(
-        epochs=args.epochs or Recipe.epochs,
+        epochs=Recipe.epochs if args.epochs is None else args.epochs,
         batch=args.batch,
         rate=args.rate,
         momentum=args.momentum,

@@ -9,6 +9,7 @@ import figures
 
 import npzf
 from npzf.data import EvaluationBatches
+from npzf.render import save_png
 from npzf.studies import top_activations
 
 
@@ -24,7 +25,7 @@ def main(args) -> None:
     for layer in layers:
         maps = range(net.shapes[layer][-1]) if args.maps == 0 else figures.strongest_maps(tops[layer], args.maps)
         path = out / f"top_{layer.replace('/', '_')}.png"
-        print(figures.save_top_sheet(net, squares, layer, tops[layer], maps, path))
+        print(save_png(figures.draw_top_sheet(net, squares, layer, tops[layer], maps), path, layer=layer))
 
 
 if __name__ == "__main__":

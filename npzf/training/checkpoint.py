@@ -37,9 +37,12 @@ def read(path: str | Path) -> tuple[Network, dict[str, Any]]:
         if "training" not in file:
             raise ValueError(f"{path}: a network without training state, expected a checkpoint written by training")
         net = from_file(file)
-        state = json.loads(file["training"].attrs["state"])
-        for name, random in state.pop("random").items():
-            net.layers[name].generator.bit_generator.state = random
+        try:
+            state = json.loads(file["training"].attrs["state"])
+            for name, random in state.pop("random").items():
+                net.layers[name].generator.bit_generator.state = random
+        except ValueError as error:
+            raise ValueError(f"{path}: its training state cannot be read ({error})") from error
         return net, state
 
 

@@ -29,7 +29,8 @@ def evaluate(net: Network, squares: Squares, crops: int = 1, batch: int = 128) -
         if labels.max() >= p.shape[1]:
             raise ValueError(f"labels run to {labels.max()}, expected below {p.shape[1]}, the net's number of classes")
         own = p[np.arange(len(p)), labels]
-        rank = (p > own[:, None]).sum(1)  # how many classes are held more probable than the true one
+        order = np.argsort(-p, axis=1, kind="stable")  # of equals the first, as argmax has it
+        rank = (order == labels[:, None]).argmax(1)  # how many classes come before the true one
         loss -= float(np.log(np.maximum(own, np.finfo(p.dtype).tiny)).sum())
         wrong, wrong5, images = wrong + int((rank >= 1).sum()), wrong5 + int((rank >= 5).sum()), images + len(p)
     return Score(loss / images, 100 * wrong / images, 100 * wrong5 / images, images)

@@ -14,10 +14,11 @@ _CHUNK = 1 << 16  # numbers updated together, so that the three passes over them
 
 
 class SGD:
-    """velocity = momentum * velocity - rate * (gradient + decay * parameter); parameter += velocity; then the filter clip.
+    """velocity = momentum * velocity + gradient + decay * parameter; parameter -= rate * velocity; then the filter clip.
 
-    rate: step per unit of gradient; decay: weight decay, on weights and biases alike (the paper mentions none);
-    filter_rms: the largest RMS of a filter of a conv layer, None for no clip.
+    Krizhevsky et al. 2012 keep the rate inside the velocity. At one rate that is the same; after the rate is lowered it would
+    go on with the old, long steps. rate: step per unit of gradient; decay: weight decay, on weights and biases alike (the paper
+    mentions none); filter_rms: the largest RMS of a filter of a conv layer, None for no clip.
     """
 
     def __init__(
@@ -53,15 +54,13 @@ class SGD:
             for start in range(part.start, part.stop, _CHUNK):
                 chunk = slice(start, min(start + _CHUNK, part.stop))
                 p, g, v, s = parameter[chunk], gradient[chunk], velocity[chunk], scratch[: chunk.stop - start]
+                v *= self.momentum
+                v += g
                 if self.decay:
                     np.multiply(p, self.decay, out=s)
-                    s += g
-                    s *= self.rate
-                else:
-                    np.multiply(g, self.rate, out=s)
-                v *= self.momentum
-                v -= s
-                p += v
+                    v += s
+                np.multiply(v, self.rate, out=s)
+                p -= s
 
         split(some, parameter.size)
 

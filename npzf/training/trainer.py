@@ -24,6 +24,8 @@ from npzf.training.evaluation import evaluate
 from npzf.training.schedule import Plateau
 from npzf.training.sgd import FILTER_RMS, MOMENTUM, SGD
 
+PLACE = ("epoch", "batch", "sums", "rows")  # where in training a checkpoint was written: attributes of the trainer
+
 log = logging.getLogger("npzf")
 
 
@@ -77,12 +79,14 @@ class Trainer:
     def resume(cls, path: str | Path, training: Squares, validation: Squares, epochs: int | None = None) -> Trainer:
         """The trainer that wrote this checkpoint, in the checkpoint's folder; epochs: a new number of them in all."""
         net, state = checkpoint.read(path)
-        recipe = Recipe(**state["recipe"] | ({"epochs": epochs} if epochs else {}))
+        try:
+            recipe = Recipe(**state["recipe"] | ({} if epochs is None else {"epochs": epochs}))
+            schedule, (epoch, batch, sums, rows) = Plateau(**state["schedule"]), (state[key] for key in PLACE)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path}: its training state is not one that this npzf wrote ({error})") from error
         trainer = cls(net, training, validation, Path(path).parent, recipe)
         checkpoint.read_velocity(path, trainer.sgd)
-        trainer.schedule = Plateau(**state["schedule"])
-        trainer.epoch, trainer.batch = state["epoch"], state["batch"]
-        trainer.sums, trainer.rows = state["sums"], state["rows"]
+        trainer.schedule, trainer.epoch, trainer.batch, trainer.sums, trainer.rows = schedule, epoch, batch, sums, rows
         return trainer
 
     def save(self, path: Path) -> None:
@@ -90,10 +94,7 @@ class Trainer:
         state = {
             "recipe": asdict(self.recipe),
             "schedule": asdict(self.schedule),
-            "epoch": self.epoch,
-            "batch": self.batch,
-            "sums": self.sums,
-            "rows": self.rows,
+            **{key: getattr(self, key) for key in PLACE},
         }
         checkpoint.save(path, self.net, self.sgd, state)
 
@@ -140,16 +141,18 @@ class Trainer:
     def _step(self, x, labels) -> None:
         scores = self.net.forward(x, train=True)
         loss, gscores = softmax_cross_entropy(scores, labels)
-        if not math.isfinite(loss):
-            raise Diverged(
-                f"the loss is {loss} in epoch {self.epoch + 1}, batch {self.batch + 1}: training has diverged; try a rate "
-                f"below {self.sgd.rate:g}; the last checkpoint is untouched"
-            )
+        self._check(loss, f"loss in epoch {self.epoch + 1}, batch {self.batch + 1}")
         self.net.backward(gscores, input_gradient=False)
         self.sgd.step()
         self.sums["loss"] += loss * len(x)
         self.sums["wrong"] += int((scores.argmax(1) != labels).sum())
         self.sums["images"] += len(x)
+
+    def _check(self, loss: float, name: str) -> None:
+        if not math.isfinite(loss):
+            raise Diverged(
+                f"the {name} is {loss}: training has diverged; try a rate below {self.sgd.rate:g}; the last checkpoint is untouched"
+            )
 
     def _means(self) -> tuple[float, float]:
         """Mean loss in nats and error in percent of this epoch so far."""
@@ -159,6 +162,7 @@ class Trainer:
     def _finish_epoch(self) -> None:
         loss, error = self._means()
         score = evaluate(self.net, self.validation, batch=self.recipe.batch)
+        self._check(score.loss, f"validation loss after epoch {self.epoch + 1}")
         self.epoch, self.batch = self.epoch + 1, 0
         row = {
             "epoch": self.epoch,
