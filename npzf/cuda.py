@@ -44,7 +44,7 @@ def kernel_folder() -> Path:
 
 
 def pasted(file: str, folders: Sequence[Path]) -> str:
-    """The text of a kernel file with every `#include "..."` replaced by that file's text, once, from the first folder that has it."""
+    """The text of a kernel file; every `#include "..."` gives way to that file, once, from the first folder that has it."""
     seen: set[str] = set()
 
     def paste(name: str) -> str:
@@ -134,7 +134,7 @@ class Gpu:
             return source, module.get_function(instance)
         except self.cupy.cuda.compiler.CompileException as error:
             lines = str(error).splitlines()
-            reason = next((line for line in lines if "error" in line), lines[0])
+            reason = next((line for line in lines if "error:" in line), lines[0])
             raise CudaError(f"kernel {instance} in {file} does not compile: {reason.strip()}") from error
 
     def misplaced(self, array: Any) -> str | None:
@@ -152,6 +152,10 @@ class Gpu:
             free += self.cupy.get_default_memory_pool().free_bytes()
             message = f"{asked:,} bytes asked for, {free:,} of {total:,} free on the GPU: take a smaller batch"
             raise MemoryError(message) from error
+
+    def copy(self, array: np.ndarray) -> Any:
+        """A NumPy array, on the GPU."""
+        return self.cupy.asarray(array)
 
     @property
     def failures(self) -> tuple[type[Exception], ...]:
@@ -201,7 +205,7 @@ class Kernel:
             return  # nothing to do
         values = [self._value(parameter, given) for parameter, given in zip(self.parameters, arguments, strict=True)]
         where = machine()
-        if shared > STATIC_SHARED:
+        if shared > STATIC_SHARED and self.function.max_dynamic_shared_size_bytes < shared:
             self.function.max_dynamic_shared_size_bytes = shared
         try:
             self.function(tuple(map(int, grid)), tuple(map(int, block)), tuple(values), shared_mem=shared)
@@ -267,14 +271,17 @@ def empty(shape: Sequence[int], dtype: Any) -> Any:
     return machine().empty(shape, dtype)
 
 
+def on_machine(array: np.ndarray) -> Any:
+    """A NumPy array, copied to where kernels run."""
+    return machine().copy(array)
+
+
 # CuPy: what is installed, and what is missing
 
 
 def require() -> Any:
     """CuPy, with a GPU to run on; CudaError in one line that says what is missing and what to install."""
-    wheels = sorted(
-        {d.name.lower() for d in metadata.distributions() if re.fullmatch(r"cupy(-cuda\w+)?", d.name or "", re.I)}
-    )
+    wheels = sorted({d.name.lower() for d in metadata.distributions() if re.fullmatch(r"cupy(-cuda\w+)?", d.name or "", re.I)})
     if len(wheels) > 1:
         every = " ".join(wheels)
         raise CudaError(f"{' and '.join(wheels)} break each other: pip uninstall {every}, then install one of them alone")
@@ -284,13 +291,9 @@ def require() -> Any:
             import cupy
     except ImportError as error:
         if not wheels:
-            raise CudaError(
-                "CuPy is not installed: pip install 'npzf[cuda13]', or 'npzf[cuda12]' for an older driver"
-            ) from error
+            raise CudaError("CuPy is not installed: pip install 'npzf[cuda13]', or 'npzf[cuda12]' for an older driver") from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise CudaError(
-            f"{wheels[0]} cannot be imported ({reason}): pip install --force-reinstall '{wheels[0]}[ctk]'"
-        ) from error
+        raise CudaError(f"{wheels[0]} cannot be imported ({reason}): pip install --force-reinstall '{wheels[0]}[ctk]'") from error
     runtime, wheel = cupy.cuda.runtime, wheels[0] if wheels else "cupy"
     try:
         driver = runtime.driverGetVersion()

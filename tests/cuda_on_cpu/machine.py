@@ -1,0 +1,40 @@
+"""A machine for npzf.cuda that runs the kernels on the CPU: NumPy arrays in place of CuPy's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from cuda_on_cpu.build import SHIM
+from cuda_on_cpu.module import CpuModule, KernelError, Options
+from npzf import cuda
+
+
+class Cpu:
+    """What cuda.Gpu is, without a GPU; options may be changed between launches."""
+
+    array = np.ndarray
+    processors = 3  # few, so that small sizes are split too
+    failures = (KernelError,)
+
+    def __init__(self, sanitize: str | None = None):
+        self.options, self.sanitize = Options(), sanitize
+
+    def compile(self, file: str, instance: str) -> tuple[str, Callable]:
+        folder = cuda.kernel_folder()
+        twin = cuda.pasted(file, [SHIM, folder])  # ptx.cuh is the shim's
+        return cuda.pasted(file, [folder]), CpuModule(twin, [instance], self.options, self.sanitize).get_function(instance)
+
+    def misplaced(self, array: np.ndarray) -> str | None:
+        return None
+
+    def copy(self, array: np.ndarray) -> np.ndarray:
+        return array.copy()
+
+    def empty(self, shape: Sequence[int], dtype: Any) -> np.ndarray:
+        """Filled with NaN or -1, so that a number nobody has written is seen."""
+        array = np.empty(shape, dtype)
+        array.reshape(-1).view(np.uint8)[:] = 0xFF
+        return array

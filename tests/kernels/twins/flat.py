@@ -1,0 +1,52 @@
+"""Launching kernels that treat every number alike: elementwise ops, dropout, SGD and the sums of section 3."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from npzf import cuda
+
+THREADS = 256
+MOST_BLOCKS = 1 << 16  # beyond it, threads take several numbers each
+
+
+def blocks(count: int, each: int = THREADS) -> int:
+    return min(-(-count // each), MOST_BLOCKS)
+
+
+def pack(length: int, dtype: Any, *arrays: Any) -> int:
+    """How many numbers one 16-byte load takes: as many as fit if runs of `length` and all arrays are aligned to it, else 1."""
+    wide = 16 // np.dtype(dtype).itemsize
+    return wide if length % wide == 0 and all(_address(a) % 16 == 0 for a in arrays) else 1
+
+
+def _address(array: Any) -> int:
+    return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
+
+
+def each(file: str, kernel: str, dtype: Any, count: int, *arguments: Any) -> None:
+    """Runs kernel<type> with one thread for each of `count` numbers."""
+    cuda.launch(file, f"{kernel}<{cuda.c_type(dtype)}>", (blocks(count),), (THREADS,), *arguments)
+
+
+def sum_parts(partial: Any, shape: tuple[int, ...]) -> Any:
+    """The sum over the first axis of partial (parts, ...), always in the same order."""
+    out = cuda.empty(shape, partial.dtype)
+    count = prod(shape)
+    each("sums.cu", "sum_parts", partial.dtype, count, partial, out, count, partial.shape[0])
+    return out
+
+
+def sum_rows(x: Any) -> Any:
+    """The sum over all axes but the last, as a bias gradient: (..., C) -> (C,), always in the same order."""
+    columns = x.shape[-1]
+    rows = x.size // columns
+    each_rows = max(64, -(-rows // 512))
+    parts = -(-rows // each_rows)
+    partial = cuda.empty((parts, columns), x.dtype)
+    grid, block = (-(-columns // 32), parts), (32, 8)
+    cuda.launch("sums.cu", f"sum_rows<{cuda.c_type(x.dtype)}>", grid, block, x, partial, rows, columns, each_rows)
+    return partial.reshape(columns) if parts == 1 else sum_parts(partial, (columns,))

@@ -1,0 +1,41 @@
+"""CUDA twins of npzf.ops.pooling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from npzf import cuda
+from npzf.geometry import output_size
+from npzf.ops.pooling import Switches
+from twins import flat
+
+
+def _lines(width: int, maps: int, lines: int, lanes: int) -> tuple[tuple[int, int], tuple[int]]:
+    """Grid and block: blocks along one row of places and maps, one block row for each row."""
+    threads = min(flat.THREADS, -(-width * maps // lanes // 32) * 32)
+    return (-(-width * maps // lanes // threads), min(lines, 65535)), (threads,)
+
+
+def max_pool(x: Any, window: int, stride: int, pad: int = 0, ceil: bool = False, record: bool = True) -> tuple:
+    n, h, w, c = x.shape
+    oh, ow = output_size(h, window, stride, pad, ceil), output_size(w, window, stride, pad, ceil)
+    y = cuda.empty((n, oh, ow, c), x.dtype)
+    index = cuda.empty(y.shape, np.int32) if record else None
+    lanes = flat.pack(c, x.dtype, x)
+    grid, block = _lines(ow, c, n * oh, lanes)
+    kernel = f"max_pool<{cuda.c_type(x.dtype)}, {lanes}>"
+    cuda.launch("pooling.cu", kernel, grid, block, x, y, index, n, h, w, c, oh, ow, window, stride, pad)
+    return y, Switches(index, (h, w)) if record else None
+
+
+def unpool(y: Any, switches: Switches, window: int, stride: int, pad: int = 0, overwrite: bool = False) -> Any:
+    """Unlike the NumPy op it must be told how the window moved: the pixels look for their windows."""
+    (n, oh, ow, c), (h, w) = y.shape, switches.size
+    x = cuda.empty((n, h, w, c), y.dtype)
+    lanes = flat.pack(c, y.dtype, y, switches.index)
+    grid, block = _lines(w, c, n * h, lanes)
+    kernel = f"unpool<{cuda.c_type(y.dtype)}, {lanes}, {str(overwrite).lower()}>"
+    cuda.launch("pooling.cu", kernel, grid, block, y, switches.index, x, n, h, w, c, oh, ow, window, stride, pad)
+    return x
