@@ -15,7 +15,7 @@ def float_type(dtype: Any) -> np.dtype:
         found = np.dtype(dtype)
     except TypeError:
         found = None
-    if found not in FLOATS:
+    if found is None or found not in FLOATS:  # to NumPy, None equals float64
         raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
     return found
 

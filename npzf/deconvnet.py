@@ -46,27 +46,25 @@ def seed(y: np.ndarray, unit: Unit) -> np.ndarray:
     return seeded
 
 
-def strongest(y: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns (N,) of the largest activation of one map in each image of y (N, H, W, C); of equals the first."""
-    return np.unravel_index(y[..., index].reshape(len(y), -1).argmax(1), y.shape[1:3])
+def strongest(y: np.ndarray, index: int | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns (N,) of the largest activation of a map, or one an image, in y (N, H, W, C); of equals the first."""
+    return np.unravel_index(y[np.arange(len(y)), ..., index].reshape(len(y), -1).argmax(1), y.shape[1:3])
 
 
 def _place(y: np.ndarray, unit: Unit) -> tuple:
     """The index of the unit behind the images: (row, column, map), or (map,) in a fully connected layer."""
-    single = isinstance(unit, int | np.integer)
-    if y.ndim == 2:
-        if not single:
-            raise ValueError(f"unit is {unit!r}, expected one number below {y.shape[1]}: this layer has no rows and columns")
-        sizes, parts, names = y.shape[1:], (unit,), ("unit",)
-    else:
-        if not single and len(unit) != 3:
-            raise ValueError(f"unit is {unit!r}, expected None, a map or (map, row, column)")
-        sizes, names = (y.shape[3], *y.shape[1:3]), ("map", "row", "column")
-        parts = (unit,) if single else unit
-    for name, part, size in zip(names, parts, sizes, strict=False):
-        if np.min(part) < 0 or np.max(part) >= size:
+    parts = unit if isinstance(unit, tuple) else (unit,)
+    if y.ndim == 2 and len(parts) > 1:
+        raise ValueError(f"unit is {unit!r}, expected one number below {y.shape[1]}: this layer has no rows and columns")
+    if len(parts) not in (1, 3):
+        raise ValueError(f"unit is {unit!r}, expected None, a map or (map, row, column)")
+    sizes, names = (y.shape[-1], *y.shape[1:3]), ("map", "row", "column")
+    for name, part, size in zip(names, map(np.asarray, parts), sizes, strict=False):
+        if part.dtype.kind not in "iu" or part.shape not in ((), y.shape[:1]):
+            raise ValueError(f"unit's {name} is {part}, expected a whole number, or one for each of {len(y)} images")
+        if part.min() < 0 or part.max() >= size:
             raise ValueError(f"unit's {name} is {part}, expected 0 to {size - 1}")
     if y.ndim == 2:
-        return (unit,)
-    index, row, column = (unit, *strongest(y, unit)) if single else unit
+        return parts
+    index, row, column = parts if len(parts) == 3 else (unit, *strongest(y, unit))
     return row, column, index

@@ -16,6 +16,7 @@ from npzf.layers import Concatenate, Conv, Flatten, FullyConnected, Keep, Layer,
 from npzf.scaling import Scaling
 
 INPUT = "input"
+WEIGHTED = (Conv, FullyConnected)
 
 
 class Network:
@@ -91,16 +92,16 @@ class Network:
         values = {INPUT: self._check(x, needed)}
         wanted: dict[str, np.ndarray] = {}
         waiting = {source: [n for n in needed if source in self.sources[n]] for source in (INPUT, *needed)}
+        # a layer whose output a relu alone will see rectifies it itself, while it is still in the cache
         alone = {source for source, users in waiting.items() if len(users) == 1} - {INPUT, *names}
+        relus = [name for name in needed if isinstance(self.layers[name], Relu)]
+        rectified = {s for name in relus for s in alone.intersection(self.sources[name]) if isinstance(self.layers[s], WEIGHTED)}
         self._ran = []
         for name in needed:
             layer, sources = self.layers[name], self.sources[name]
             xs = [values[source] for source in sources]
-            own = alone.issuperset(sources) and isinstance(self.layers.get(sources[0]), Conv | FullyConnected)
-            if isinstance(layer, Relu) and own:
-                values[name] = layer.forward(*xs, keep=keep, in_place=True)  # no one else looks at these
-            else:
-                values[name] = layer.forward(*xs, keep=keep)
+            done = {"done": True} if isinstance(layer, Relu) and sources[0] in rectified else {}
+            values[name] = layer.forward(*xs, keep=keep, **({"relu": True} if name in rectified else done))
             del xs
             if name in names:
                 wanted[name] = values[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import cli
@@ -29,10 +30,9 @@ def main(args) -> None:
     try:
         trainer.run()
     except KeyboardInterrupt as stop:
-        again = f"python scripts/train.py {args.train} {args.validation} --resume {trainer.path}"
-        if args.resize is not None:
-            again += f" --resize {args.resize}"
-        raise KeyboardInterrupt(f"{stop}; go on with: {again}") from None
+        again = ["python", "scripts/train.py", args.train, args.validation, "--resume", str(trainer.path)]
+        again += [] if args.resize is None else ["--resize", str(args.resize)]
+        raise KeyboardInterrupt(f"{stop}; go on with: {shlex.join(again)}") from None
     for kind, squares in (("training", trainer.batches.squares), ("validation", trainer.validation)):
         if squares.failures:
             print(f"{len(squares.failures)} {kind} images could not be decoded and were left out")

@@ -52,10 +52,10 @@ class FullyConnected(Layer):
         self.parameters["weight"] = initial_weight((self.units, *shape), initial, generator, dtype)
         self.parameters["bias"] = np.zeros(self.units, dtype)
 
-    def forward(self, x, keep=Keep.NOTHING):
-        """x (N, I) -> y (N, O)."""
+    def forward(self, x, keep=Keep.NOTHING, relu=False):
+        """x (N, I) -> y (N, O); relu: the rectification that follows is done here."""
         self.kept = x if keep >= Keep.GRADIENTS else None
-        return op.connect(x, self.parameters["weight"], self.parameters["bias"])
+        return op.connect(x, self.parameters["weight"], self.parameters["bias"], relu)
 
     def backward(self, gy):
         """gy (N, O) -> gx (N, I); sets gweight (O, I) and gbias (O,)."""

@@ -45,12 +45,12 @@ class Conv(Layer):
         self.parameters["weight"] = initial_weight(weight, initial, generator, dtype)
         self.parameters["bias"] = np.zeros(self.maps, dtype)  # biases 0 (section 3)
 
-    def forward(self, x, keep=Keep.NOTHING):
-        """x (N, H, W, C) -> y (N, OH, OW, O)."""
+    def forward(self, x, keep=Keep.NOTHING, relu=False):
+        """x (N, H, W, C) -> y (N, OH, OW, O); relu: the rectification that follows is done here."""
         self.kept = x if keep >= Keep.GRADIENTS else None
         self.size = x.shape[1:3]
         weight, bias = self.parameters["weight"], self.parameters["bias"]
-        return op.convolve(x, weight, bias, **self._geometry(), ceil=self.ceil)
+        return op.convolve(x, weight, bias, **self._geometry(), ceil=self.ceil, relu=relu)
 
     def backward(self, gy):
         """gy (N, OH, OW, O) -> gx (N, H, W, C); sets gweight (O, KH, KW, C) and gbias (O,)."""

@@ -12,9 +12,9 @@ from npzf.ops import elementwise as op
 class Relu(Layer):
     """y = max(x, 0)."""
 
-    def forward(self, x, keep=Keep.NOTHING, in_place=False):
-        """x -> y of the same shape; in_place: x is nobody else's and becomes y."""
-        y = op.rectify(x, out=x if in_place else None)
+    def forward(self, x, keep=Keep.NOTHING, done=False):
+        """x -> y of the same shape; done: the layer below has rectified x already."""
+        y = x if done else op.rectify(x)
         self.kept = y if keep >= Keep.GRADIENTS else None
         return y
 

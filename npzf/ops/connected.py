@@ -10,12 +10,12 @@ from npzf.threads import split
 # rows, not the batch: each reads its part once.
 
 
-def connect(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """y = x @ weight.T + bias: x (N, I), weight (O, I), bias (O,) -> y (N, O)."""
+def connect(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, relu: bool = False) -> np.ndarray:
+    """y = x @ weight.T + bias: x (N, I), weight (O, I), bias (O,) -> y (N, O); relu: negative y become 0."""
     y = np.empty((x.shape[0], weight.shape[0]), x.dtype)
     split(lambda part: np.matmul(x, weight[part].T, out=y[:, part]), weight.shape[0])
     y += bias
-    return y
+    return np.maximum(y, 0, out=y) if relu else y
 
 
 def connect_transpose(y: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -116,11 +116,12 @@ def col2im(columns: np.ndarray, window: Window, rows: slice, x: np.ndarray) -> N
     x[:, first:last, :end] += padded[:, first - top : last - top, window.pad : window.pad + end]
 
 
-def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False) -> np.ndarray:
+def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False, relu=False) -> np.ndarray:
     """y[n, i, j, o] = bias[o] + sum over kh, kw, c of weight[o, kh, kw, c] * x[n, i*s + kh - pad, j*s + kw - pad, c].
 
     x (N, H, W, C), weight (O, KH, KW, C / groups), bias (O,) -> y (N, OH, OW, O). Map o of group g sees the maps of group g
-    alone. ceil: sizes are rounded up and the window hangs over the right and lower border, where it sees zeros.
+    alone. ceil: sizes are rounded up and the window hangs over the right and lower border, where it sees zeros. relu: negative y
+    become 0 while they are still in the cache.
     """
     if x.shape[3] != weight.shape[3] * groups:
         raise ValueError(f"x has {x.shape[3]} maps, expected {weight.shape[3] * groups}: {groups} groups of the filters'")
@@ -137,6 +138,8 @@ def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False) -> 
                 np.matmul(columns, weight[maps_out].reshape(-1, columns.shape[1]).T, out=ys[:, maps_out])
             if bias is not None:
                 ys += bias
+            if relu:
+                np.maximum(ys, 0, out=ys)
 
     split(some, x.shape[0])
     return y
@@ -145,10 +148,13 @@ def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False) -> 
 def convolve_transpose(y, weight, size, *, stride=1, pad=0, groups=1) -> np.ndarray:
     """The adjoint of convolve: <convolve(x), y> = <x, convolve_transpose(y)>; data gradient and deconvnet filtering.
 
-    y (N, OH, OW, O), weight (O, KH, KW, C / groups), size (H, W) of x -> x (N, H, W, C). "Each filter flipped vertically and
-    horizontally" (section 2.1) is what this sum comes to: pixel i collects weight[kh] * y[(i + pad - kh) / s].
+    y (N, OH, OW, O), weight (O, KH, KW, C / groups), size (H, W) of x -> x (N, H, W, C). Pixel i collects
+    weight[kh] * y[(i + pad - kh) / s]: at stride 1 that is a convolution with "each filter flipped vertically and horizontally"
+    (section 2.1), and faster than adding up columns; at other strides most of these divisions leave a remainder.
     """
     window = Window.under(size, y.shape[1:3], weight, stride, pad)
+    if stride == 1 and window.height == window.width:
+        return convolve(y, flipped(weight, groups), pad=window.height - 1 - pad, groups=groups)
     x = np.zeros((y.shape[0], *size, weight.shape[3] * groups), y.dtype)
 
     def some(images: slice) -> None:
@@ -160,6 +166,13 @@ def convolve_transpose(y, weight, size, *, stride=1, pad=0, groups=1) -> np.ndar
 
     split(some, y.shape[0])
     return x
+
+
+def flipped(weight: np.ndarray, groups: int = 1) -> np.ndarray:
+    """Filters (O, KH, KW, C / groups) turned by half a turn, with maps in and out exchanged: (C, KH, KW, O / groups)."""
+    o, kh, kw, c = weight.shape
+    turned = weight.reshape(groups, o // groups, kh, kw, c)[:, :, ::-1, ::-1]
+    return np.ascontiguousarray(turned.transpose(0, 4, 2, 3, 1)).reshape(groups * c, kh, kw, o // groups)
 
 
 def filter_gradient(x, gy, weight, *, stride=1, pad=0, groups=1) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Errors on images not trained on (section 3, Table 2): one centre crop, or ten crops averaged."""
+"""Errors on images not trained on (section 5.1, Table 2): one centre crop, or ten crops averaged."""
 
 from __future__ import annotations
 

@@ -151,7 +151,8 @@ class Trainer:
     def _check(self, loss: float, name: str) -> None:
         if not math.isfinite(loss):
             raise Diverged(
-                f"the {name} is {loss}: training has diverged; try a rate below {self.sgd.rate:g}; the last checkpoint is untouched"
+                f"the {name} is {loss}: training has diverged; try a rate below {self.sgd.rate:g}; "
+                "the last checkpoint is untouched"
             )
 
     def _means(self) -> tuple[float, float]:

@@ -181,12 +181,14 @@ def test_dropout_depends_on_the_seed_and_draws_anew_each_time():
     assert (one.forward(x, keep=Keep.TRAIN) != first[0]).any()
 
 
-def test_relu_in_place_writes_over_its_input():
-    x = normal(2, *MAPS)
-    expected = np.maximum(x, 0)
-    y = layers.Relu().forward(x, in_place=True)
-    assert y is x
-    np.testing.assert_array_equal(x, expected)
+@pytest.mark.parametrize("layer, shape", [(layers.Conv(4, 3), (7, 6, 3)), (layers.FullyConnected(5), (8,))], ids=["conv", "fc"])
+def test_a_layer_can_do_the_relu_that_follows(layer, shape):
+    layer.create(shape, "he", arrays.generator(0), np.dtype("float64"))
+    x = normal(2, *shape)
+    relu = layers.Relu()
+    y = relu.forward(layer.forward(x, relu=True), keep=Keep.GRADIENTS, done=True)
+    np.testing.assert_array_equal(y, np.maximum(layer.forward(x), 0))
+    np.testing.assert_array_equal(relu.backward(np.ones_like(y)), y > 0)
 
 
 def test_concatenate_joins_maps_and_hands_them_back():

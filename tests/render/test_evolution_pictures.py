@@ -36,9 +36,7 @@ def test_labels_do_not_touch_the_pictures():
     np.testing.assert_array_equal(one[top:, left:-12], other[other_top:, other_left:-12])
     for e in range(3):
         x = left + e * 62
-        np.testing.assert_array_equal(
-            one[top - 26 : top - 2, x : x + 60], lettering(str(EPOCHS[e]), 12, 24, 60, align="middle")
-        )
+        np.testing.assert_array_equal(one[top - 26 : top - 2, x : x + 60], lettering(str(EPOCHS[e]), 12, 24, 60, align="middle"))
 
 
 def test_small_pictures_are_enlarged():

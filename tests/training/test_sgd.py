@@ -111,9 +111,7 @@ def test_a_step_before_backward_says_what_to_do():
         sgd.SGD(net(), 0.1).step()
 
 
-@pytest.mark.parametrize(
-    "options", [{"rate": -1}, {"momentum": 1.0}, {"momentum": -0.1}, {"decay": -1}, {"rate": float("nan")}]
-)
+@pytest.mark.parametrize("options", [{"rate": -1}, {"momentum": 1.0}, {"momentum": -0.1}, {"decay": -1}, {"rate": float("nan")}])
 def test_impossible_settings_are_named(options):
     name, value = next(iter(options.items()))
     with pytest.raises(ValueError, match=f"{name} (is )?{value}"):

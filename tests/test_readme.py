@@ -1,0 +1,72 @@
+"""The README is true: its table leads to code and tests that exist, its example runs, its commands are single lines."""
+
+import importlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import npzf
+from npzf.data import embedded
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in README.splitlines()
+    if line.startswith("| ") and ".py" in line
+]
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
+
+
+def attribute(module, path):
+    for name in path.split("."):
+        module = getattr(module, name)
+    return module
+
+
+def test_there_are_rows_for_the_main_ideas():
+    assert len(ROWS) > 20
+    assert {row[0] for row in ROWS} >= {"2", "2.1", "3", "4.1", "4.2"}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[2] for row in ROWS])
+def test_a_row_leads_to_code_and_test(row):
+    section, figure, _, file, function, test = (cell.strip("`") for cell in row)
+    module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
+    found = attribute(module, function)
+    assert found.__module__ == module.__name__ and found.__doc__
+    first = module.__doc__.splitlines()[0]
+    assert section.split(".")[0] in first or f"igure {figure}" in first, f"{file} begins: {first}"
+    path, _, name = test.partition("::")
+    assert not name or f"def {name}(" in (ROOT / path).read_text()
+    assert (ROOT / path).is_file()
+
+
+def test_the_two_commands_are_single_lines():
+    setup, tests = blocks("sh")[:2]
+    assert setup.count("\n") == tests.count("\n") == 1
+    assert "scripts/demo.py" in setup and "pytest" in tests
+    assert (ROOT / "scripts/demo.py").is_file()
+
+
+def test_the_ten_lines_run(tmp_path, monkeypatch, capsys):
+    example = blocks("python")[0]
+    assert len([line for line in example.splitlines() if line.strip()]) <= 11
+    net = npzf.small_zfnet(12, 96)
+    net.classes = embedded("train").classes
+    net.save(tmp_path / "runs/demo/best.h5")
+    monkeypatch.chdir(tmp_path)
+    exec(example, {})
+    assert np.asarray(Image.open("projection.png")).shape == (96, 96, 3)
+    assert "by map" in capsys.readouterr().out
+
+
+def test_pictures_and_files_that_it_names_are_there():
+    for path in re.findall(r"\]\(((?!http)[^)]+)\)", README):
+        assert (ROOT / path).is_file(), path

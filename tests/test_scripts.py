@@ -1,0 +1,247 @@
+"""The scripts as a user runs them, on folders of a few small images: what they do, print, refuse and leave alone."""
+
+import csv
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+import npzf
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+SMALL = ["--size", "64", "--batch", "4"]
+
+
+def command(script, *arguments):
+    return [sys.executable, str(SCRIPTS / f"{script}.py"), *map(str, arguments)]
+
+
+def run(script, *arguments):
+    return subprocess.run(command(script, *arguments), capture_output=True, text=True)
+
+
+def works(script, *arguments):
+    """What it prints; it names the device first and has nothing to complain of."""
+    done = run(script, *arguments)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert done.stdout.startswith("device: CPU")
+    return done.stdout
+
+
+def refuses(named, script, *arguments):
+    done = run(script, *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), done.stderr
+    assert named in lines[0]
+
+
+def noise(i, size=(36, 40)):
+    return np.random.default_rng(i).integers(0, 256, (*size, 3), np.uint8)
+
+
+def odd_images(folder):
+    """One image of every kind that is unlike a photograph and must work."""
+    Image.fromarray(noise(0, (1, 1))).save(folder / "one_pixel.png")
+    Image.fromarray(noise(1)).quantize(16).save(folder / "palette.gif")
+    Image.fromarray(noise(2)).convert("L").save(folder / "grey.jpg")
+    Image.fromarray(noise(3)).convert("CMYK").save(folder / "cmyk.jpg")
+    Image.fromarray(noise(4)[..., 0].astype(np.uint16) * 257).save(folder / "sixteen_bits.png")
+    Image.fromarray(noise(5)).convert("RGBA").save(folder / "alpha.png")
+
+
+def class_folders(root, names, count):
+    for k, name in enumerate(names):
+        (root / name).mkdir(parents=True)
+        for i in range(count):
+            image = noise(10 * k + i) // 2
+            image[..., k] += 120  # each class has its colour
+            Image.fromarray(image).save(root / name / f"{i}.png")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A folder with train/ (two classes, all kinds of images), validation/, and bad ones of several kinds."""
+    root = tmp_path_factory.mktemp("images")
+    class_folders(root / "train", ["ant", "bee"], 3)
+    odd_images(root / "train" / "bee")
+    class_folders(root / "validation", ["ant", "bee"], 2)
+    class_folders(root / "three", ["ant", "bee", "cat"], 1)
+    class_folders(root / "others", ["ant", "cow"], 1)
+    (root / "empty").mkdir()
+    (root / "text" / "ant").mkdir(parents=True)
+    (root / "text" / "ant" / "readme.txt").write_text("no image")
+    class_folders(root / "cut", ["ant", "bee"], 2)
+    Image.fromarray(noise(9)).save(root / "cut" / "bee" / "cut.jpg")
+    cut = root / "cut" / "bee" / "cut.jpg"
+    cut.write_bytes(cut.read_bytes()[:-200])
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(images, tmp_path_factory):
+    """The folder of a finished run of two epochs, and what was printed."""
+    out = tmp_path_factory.mktemp("runs") / "first"
+    printed = works("train", images / "train", images / "validation", *SMALL, "--epochs", 2, "--out", out)
+    return out, printed
+
+
+@pytest.mark.parametrize("script", [path.stem for path in SCRIPTS.glob("*.py") if "__main__" in path.read_text()])
+def test_help_ends_with_an_example(script):
+    done = run(script, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"python scripts/{script}.py" in " ".join(done.stdout.lower().split("example:")[1].split())
+
+
+def test_train_leaves_checkpoints_and_a_log(trained):
+    out, printed = trained
+    assert sorted(path.name for path in out.iterdir()) == ["best.h5", "checkpoint.h5", "log.csv"]
+    assert len(list(csv.DictReader((out / "log.csv").open()))) == 2
+    assert "training on 12 images, testing on 4" in printed
+    assert "input 64x64x3" in printed and "epoch 2/2: loss" in printed and "images/s" in printed
+    net = npzf.load(out / "best.h5")
+    assert net.classes == ("ant", "bee") and net.scaling.mean.shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize("crops", [1, 10])
+def test_evaluate_prints_errors(images, trained, crops):
+    printed = works("evaluate", trained[0] / "best.h5", images / "validation", "--crops", crops)
+    assert f"4 images, {crops} crop" in printed
+    assert "top-1 error" in printed and "top-5 error 0.00 %" in printed and "(guessing: 50.00 %)" in printed
+
+
+def test_visualize_draws_every_convolution(images, trained, tmp_path):
+    printed = works("visualize", trained[0] / "best.h5", images / "train", "--maps", 3, "--out", tmp_path / "seen")
+    names = ["filters.png", *(f"top_conv{k}.png" for k in range(1, 6))]
+    assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == names
+    for name in names:
+        assert str(tmp_path / "seen" / name) in printed
+        assert min(Image.open(tmp_path / "seen" / name).size) > 36
+
+
+def test_visualize_draws_the_layers_asked_for(images, trained, tmp_path):
+    works("visualize", trained[0] / "best.h5", images / "train", "--layers", "relu3", "--count", 2, "--out", tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["filters.png", "top_relu3.png"]
+
+
+def test_interrupted_and_resumed_as_it_says_equals_uninterrupted(images, tmp_path):
+    arguments = [images / "train", images / "validation", *SMALL, "--epochs", 7, "--resize", 66, "--out"]
+    with subprocess.Popen(
+        command("train", *arguments, tmp_path / "in two"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as first:
+        for line in first.stdout:
+            if line.startswith("epoch 2/"):
+                first.send_signal(signal.SIGINT)
+                break
+        _, said = first.communicate()
+    assert first.returncode == 130 and said.count("\n") == 1 and said.startswith("stopped in epoch ")
+    again = shlex.split(said.split("go on with: ")[1])
+    assert again[:2] == ["python", "scripts/train.py"]
+    assert "going on with" in works("train", *again[2:])
+    works("train", *arguments, tmp_path / "at once")
+    found, expected = (npzf.load(tmp_path / name / "checkpoint.h5") for name in ("in two", "at once"))
+    for name, value in expected.parameters.items():
+        np.testing.assert_array_equal(found.parameters[name], value)
+    rows = [list(csv.DictReader((tmp_path / name / "log.csv").open())) for name in ("in two", "at once")]
+    for one, other in zip(*rows, strict=True):
+        assert one | {"images_per_second": ""} == other | {"images_per_second": ""}
+
+
+def test_a_few_undecodable_images_are_named_and_left_out(images, trained, tmp_path):
+    """One of 101 is below 1 %; one of 5 is above."""
+    class_folders(tmp_path, ["ant", "bee"], 1)
+    for i in range(98):
+        shutil.copy(tmp_path / "ant" / "0.png", tmp_path / "ant" / f"copy{i}.png")
+    shutil.copy(images / "cut" / "bee" / "cut.jpg", tmp_path / "bee")
+    printed = works("evaluate", trained[0] / "best.h5", tmp_path)
+    assert "100 images, 1 crop" in printed and "left out: " in printed and "cut.jpg" in printed
+    assert "1 images could not be decoded and were left out" in printed
+    refuses("1 of 5 images cannot be decoded", "evaluate", trained[0] / "best.h5", images / "cut")
+
+
+def test_an_existing_run_is_not_overwritten(images, trained):
+    out, _ = trained
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    refuses("has a checkpoint.h5 already", "train", images / "train", images / "validation", *SMALL, "--out", out)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+TRAINING = {
+    "empty folder": (["{images}/empty", "{images}/validation"], "no class folders, and no images"),
+    "text files": (["{images}/text", "{images}/validation"], "class folder 'ant' holds no images"),
+    "no folder": (["{images}/none", "{images}/validation"], "no such folder"),
+    "no packed file": (["{images}/none.h5", "{images}/validation"], "none.h5"),
+    "truncated image": (["{images}/cut", "{images}/validation"], "1 of 5 images cannot be decoded, over 1 %; one is"),
+    "more classes": (["{images}/train", "{images}/three"], "the images have 3 classes, the net 2"),
+    "other classes": (["{images}/train", "{images}/others"], "a class 'cow' where the net has 'bee'"),
+    "resize": (["{images}/train", "{images}/validation", "--resize", "63"], "--resize is 63, expected at least the crop of 64"),
+    "size": (["{images}/train", "{images}/validation", "--size", "8"], "layer 'pool2': input side is 1"),
+    "epochs": (["{images}/train", "{images}/validation", "--epochs", "0"], "epochs is 0"),
+    "rate": (["{images}/train", "{images}/validation", "--rate", "-1"], "rate is -1"),
+    "batch": (["{images}/train", "{images}/validation", "--batch", "0"], "batch is 0"),
+    "threads": (["{images}/train", "{images}/validation", "--threads", "0"], "number of threads is 0"),
+    "blows up": (["{images}/train", "{images}/validation", "--rate", "1e30", "--filter-rms", "0"], "training has diverged"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "named"), TRAINING.values(), ids=TRAINING)
+def test_train_refuses_in_one_line_and_writes_nothing(images, tmp_path, arguments, named):
+    given = [argument.format(images=images) for argument in arguments]
+    refuses(named, "train", *SMALL, *given, "--out", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def another_version(path):
+    with h5py.File(path, "r+") as file:
+        file.attrs["version"] = 2
+
+
+def foreign(path):
+    path.unlink()
+    with h5py.File(path, "w") as file:
+        file["weights"] = np.zeros(3)
+
+
+CHECKPOINTS = {
+    "another version": (another_version, "written as version 2, expected version 1"),
+    "foreign": (foreign, "HDF5, but not a network saved by npzf"),
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:100_000]), "truncated"),
+    "an image": (lambda path: Image.fromarray(noise(0)).save(path, "png"), "not HDF5, or damaged"),
+    "missing": (Path.unlink, "no such file"),
+}
+
+
+@pytest.mark.parametrize(("damage", "named"), CHECKPOINTS.values(), ids=CHECKPOINTS)
+@pytest.mark.parametrize("script", ["train", "evaluate", "visualize"])
+def test_bad_checkpoints_are_refused_in_one_line(images, trained, tmp_path, script, damage, named):
+    path = shutil.copy(trained[0] / "checkpoint.h5", tmp_path / "net.h5")
+    damage(path)
+    if script == "train":
+        refuses(named, script, images / "train", images / "validation", "--resume", path)
+    else:
+        refuses(named, script, path, images / "validation")
+
+
+USES = {
+    "classes of another number": (["evaluate", "{net}", "{images}/three"], "three has 3 classes, the net 2"),
+    "the embedded classes": (["evaluate", "{net}"], "embedded has 12 classes, the net 2"),
+    "resize": (["evaluate", "{net}", "{images}/validation", "--resize", "10"], "--resize is 10, expected at least the crop"),
+    "unknown layer": (["visualize", "{net}", "{images}/validation", "--layers", "conv9"], "layer is 'conv9', expected one of"),
+    "file for a folder": (["visualize", "{net}", "{images}/validation", "--out", "{net}"], "could not write the file"),
+    "resumed with others": (["train", "{images}/three", "{images}/three", "--resume", "{net}"], "the images have 3 classes"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "named"), USES.values(), ids=USES)
+def test_what_does_not_fit_the_net_is_refused_in_one_line(images, trained, arguments, named):
+    net = trained[0] / "best.h5"
+    before = net.read_bytes()
+    refuses(named, *(argument.format(images=images, net=net) for argument in arguments))
+    assert net.read_bytes() == before

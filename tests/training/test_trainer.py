@@ -1,0 +1,357 @@
+"""Training: a frozen run, resuming bit by bit wherever it stopped, the log, and what is refused or survives."""
+
+import csv
+import json
+import logging
+import math
+import os
+import signal
+
+import h5py
+import numpy as np
+import pytest
+from toy import Pictures, squares, tiny
+
+import npzf
+from npzf.data import Squares
+from npzf.training import Diverged, Recipe, Trainer, checkpoint, evaluate, trainer
+
+RECIPE = {"epochs": 3, "batch": 7, "rate": 0.02, "decay": 1e-3, "patience": 1}  # five batches an epoch, the last of two images
+
+
+def make(folder, net=None, training=None, validation=None, **changes):
+    return Trainer(net or tiny(), training or squares(), validation or squares(9, seed=1), folder, Recipe(**RECIPE | changes))
+
+
+def resume(folder, **options):
+    return Trainer.resume(folder / "checkpoint.h5", squares(), squares(9, seed=1), **options)
+
+
+def everything(path):
+    """All that a checkpoint holds, but for the seconds it took."""
+    with h5py.File(path) as file:
+        arrays = {}
+        file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+        state = json.loads(file["training"].attrs["state"])
+        state["sums"].pop("seconds")
+        for row in state["rows"]:
+            row.pop("images_per_second")
+        return {name: np.asarray(value).tobytes() for name, value in arrays.items()}, state
+
+
+def refused(named, call, *arguments, **options):
+    with pytest.raises(ValueError, match=named) as caught:
+        call(*arguments, **options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The folder of a whole run."""
+    folder = tmp_path_factory.mktemp("whole")
+    make(folder).run()
+    return folder
+
+
+def record(monkeypatch):
+    """The list that every training loss will be appended to."""
+    losses, original = [], trainer.softmax_cross_entropy
+
+    def recorded(scores, labels):
+        loss, gscores = original(scores, labels)
+        losses.append(loss)
+        return loss, gscores
+
+    monkeypatch.setattr(trainer, "softmax_cross_entropy", recorded)
+    return losses
+
+
+# The list that this command shows once FROZEN is emptied: pytest tests/training/test_trainer.py -k frozen -vv
+FROZEN = [
+    1.079025537357,
+    1.031064907038,
+    1.018002723894,
+    1.090389853186,
+    1.132045115961,
+    0.970296639061,
+    0.966417000573,
+    1.038858109967,
+    0.954974661216,
+    1.097354925847,
+]
+
+
+def test_the_first_ten_losses_are_those_frozen_here(monkeypatch, tmp_path):
+    losses = record(monkeypatch)
+    make(tmp_path, epochs=2).run()
+    assert losses == pytest.approx(FROZEN, rel=1e-6)
+
+
+def test_the_net_learns(tmp_path):
+    made = make(tmp_path, epochs=12, patience=5)
+    made.run()
+    assert made.rows[0]["validation_error"] > 10 and made.rows[-1]["validation_error"] == 0
+    assert made.rows[-1]["train_loss"] < made.rows[0]["train_loss"] / 3
+
+
+def interrupt(monkeypatch, batch, number=signal.SIGINT):
+    """Sends this process a signal during its batch of that number, counted from 1 over all epochs."""
+    original, seen = Trainer._step, []
+
+    def step(self, x, labels):
+        seen.append(len(x))
+        if len(seen) == batch:
+            os.kill(os.getpid(), number)
+        original(self, x, labels)
+
+    monkeypatch.setattr(Trainer, "_step", step)
+
+
+@pytest.mark.parametrize(("batch", "place"), [(1, (0, 1)), (5, (0, 5)), (8, (1, 3)), (15, (2, 5))])
+def test_interrupted_and_resumed_equals_uninterrupted_bit_by_bit(monkeypatch, tmp_path, uninterrupted, batch, place):
+    """Before the end of an epoch, and right at it; the net has dropout, the optimizer momentum, the rate a plateau."""
+    with monkeypatch.context() as patch:
+        interrupt(patch, batch)
+        with pytest.raises(KeyboardInterrupt, match=f"stopped in epoch {place[0] + 1} after batch {place[1]}"):
+            make(tmp_path).run()
+    again = resume(tmp_path)
+    assert (again.epoch, again.batch) == place
+    again.run()
+    for file in ("checkpoint.h5", "best.h5"):
+        assert everything(tmp_path / file) == everything(uninterrupted / file)
+
+
+def test_a_termination_signal_saves_too_and_the_handlers_are_given_back(monkeypatch, tmp_path):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    interrupt(monkeypatch, 2, signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt, match="after batch 2"):
+        make(tmp_path).run()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert resume(tmp_path).batch == 2
+
+
+def test_resumed_after_a_crash_from_the_last_checkpoint_inside_the_epoch(monkeypatch, tmp_path, uninterrupted):
+    original = Trainer.save
+
+    def save_and_crash(self, path):
+        original(self, path)
+        if (self.epoch, self.batch) == (1, 4):
+            raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "save", save_and_crash)
+        with pytest.raises(MemoryError):
+            make(tmp_path, save_every=2).run()
+    again = resume(tmp_path)
+    assert (again.epoch, again.batch) == (1, 4)
+    again.run()
+    (arrays, state), (expected, expected_state) = (everything(f / "checkpoint.h5") for f in (tmp_path, uninterrupted))
+    assert arrays == expected
+    state["recipe"].pop("save_every"), expected_state["recipe"].pop("save_every")
+    assert state == expected_state
+
+
+def test_more_epochs_after_the_end_equal_as_many_at_once(tmp_path, uninterrupted):
+    make(tmp_path, epochs=1).run()
+    resume(tmp_path, epochs=3).run()
+    assert everything(tmp_path / "checkpoint.h5") == everything(uninterrupted / "checkpoint.h5")
+    assert (tmp_path / "log.csv").read_text().count("\n") == 4
+
+
+def test_the_run_depends_on_its_seed(tmp_path, uninterrupted):
+    make(tmp_path, seed=1).run()
+    assert everything(tmp_path / "checkpoint.h5")[0] != everything(uninterrupted / "checkpoint.h5")[0]
+
+
+def test_the_log_has_an_epoch_a_line(uninterrupted):
+    rows = list(csv.DictReader((uninterrupted / "log.csv").open()))
+    columns = ["epoch", "train_loss", "train_error", "validation_loss", "validation_error", "rate", "images_per_second"]
+    assert list(rows[0]) == columns
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert float(rows[0]["rate"]) == 0.02
+    assert all(float(row["images_per_second"]) > 0 for row in rows)
+
+
+def test_the_numbers_of_the_log(monkeypatch, tmp_path, uninterrupted):
+    losses = record(monkeypatch)
+    made = make(tmp_path, epochs=1)
+    made.run()
+    row, score = made.rows[0], evaluate(made.net, made.validation)
+    assert row["train_loss"] == pytest.approx(np.average(losses, weights=[7, 7, 7, 7, 2]))  # a mean over images, not batches
+    assert (row["validation_loss"], row["validation_error"]) == pytest.approx((score.loss, score.error))
+    assert (row["train_error"] * 30 / 100) == pytest.approx(round(row["train_error"] * 30 / 100))
+
+
+def test_the_rate_falls_when_the_validation_error_does_not(tmp_path, caplog, monkeypatch):
+    errors = iter([50.0, 40.0, 45.0, 41.0, 30.0])
+    score = evaluate(tiny(), squares(9))
+    monkeypatch.setattr(trainer, "evaluate", lambda *_, **__: type(score)(score.loss, next(errors), 0.0, 9))
+    made = make(tmp_path, epochs=5, factor=0.5)
+    with caplog.at_level(logging.INFO, "npzf"):
+        made.run()
+    assert [row["rate"] for row in made.rows] == [0.02, 0.02, 0.02, 0.01, 0.005]
+    assert ["rate lowered to" in message for message in caplog.messages if message.startswith("epoch")] == [False] * 2 + [
+        True
+    ] * 2 + [False]
+
+
+def test_best_is_the_net_of_the_epoch_with_the_lowest_validation_error(tmp_path, monkeypatch):
+    errors = iter([50.0, 20.0, 30.0, 20.0])
+    monkeypatch.setattr(trainer, "evaluate", lambda *_, **__: trainer_score(next(errors)))
+    kept = {}
+    make(tmp_path, epochs=4).run(lambda t: kept.update({t.epoch: t.net.parameters["fc3/weight"].copy()}))
+    np.testing.assert_array_equal(npzf.load(tmp_path / "best.h5").parameters["fc3/weight"], kept[2])
+    np.testing.assert_array_equal(npzf.load(tmp_path / "checkpoint.h5").parameters["fc3/weight"], kept[4])
+
+
+def trainer_score(error):
+    return type(evaluate(tiny(), squares(3)))(1.0, error, 0.0, 3)
+
+
+def test_after_each_epoch_the_trainer_is_shown(tmp_path):
+    seen = []
+    make(tmp_path).run(lambda t: seen.append((t.epoch, t.batch, len(t.rows), t.path.exists())))
+    assert seen == [(1, 0, 1, True), (2, 0, 2, True), (3, 0, 3, True)]
+
+
+def test_a_loss_that_is_no_number_stops_and_the_last_checkpoint_stays(tmp_path, monkeypatch):
+    made = make(tmp_path)
+
+    def spoil(trainer):
+        trainer.before = trainer.path.read_bytes()
+        trainer.batches.epoch = lambda *_, real=trainer.batches.epoch: spoiled(real(*_))
+
+    def spoiled(batches):
+        for number, (x, labels, indices) in enumerate(batches):
+            yield (x * np.nan if number == 2 else x), labels, indices
+
+    with pytest.raises(Diverged, match=r"the loss in epoch 2, batch 3 is nan: .* try a rate below 0\.02") as caught:
+        made.run(spoil)
+    assert "\n" not in str(caught.value)
+    assert made.path.read_bytes() == made.before
+    assert resume(tmp_path).epoch == 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_rate_that_blows_the_net_up_stops_and_nothing_of_it_is_best(tmp_path, dtype):
+    """All in the only batch of an epoch: the loss before it is a number, the net after it is none."""
+    made = make(tmp_path, net=tiny(dtype), rate=1e200, batch=30, filter_rms=None)
+    with pytest.raises(Diverged, match=r"the validation loss after epoch 1 is nan"):
+        made.run()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_net_that_only_guesses_is_warned_of_once_an_epoch(tmp_path, caplog):
+    net = tiny()
+    net.parameters["fc3/weight"][...] = 0
+    make(tmp_path, net=net, rate=1e-12, epochs=2).run()
+    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(warnings) == 2
+    assert f"still sits at ln 3 = {math.log(3):.3f}" in warnings[0] and "initial='he'" in warnings[0]
+
+
+def test_a_net_that_learns_is_not_warned_of(tmp_path, caplog):
+    made = make(tmp_path, epochs=12, patience=5)
+    made.run(lambda t: caplog.clear() if t.epoch < 12 else None)
+    assert [r for r in caplog.records if r.levelno == logging.WARNING] == []
+
+
+def test_the_checkpoint_has_scaling_and_classes(tmp_path):
+    net = tiny()
+    net.classes = Pictures.classes
+    make(tmp_path, net=net, epochs=1).run()
+    for path in (tmp_path / "checkpoint.h5", tmp_path / "best.h5"):
+        again = npzf.load(path)
+        assert again.classes == Pictures.classes
+        assert again.scaling.deviation == 64 and again.scaling.mean.tolist() == [90, 90, 90]
+
+
+def test_classes_must_be_the_nets(tmp_path):
+    refused("the images have 3 classes, the net 4", make, tmp_path, net=tiny(outputs=4))
+    net = tiny()
+    net.classes = ("ant", "cow", "cat")
+    refused("the images have a class 'bee' where the net has 'cow'", make, tmp_path, net=net)
+    two = Pictures(6)
+    two.classes = ("ant", "bee")
+    refused("the images have 2 classes, the net 3", make, tmp_path, validation=Squares(two, 8))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"save_every": -1}, "save_every -1"),
+        ({"batch": 0}, "batch is 0"),
+        ({"rate": -1}, "rate is -1"),
+        ({"momentum": 1}, "momentum 1"),
+        ({"patience": 0}, "patience 0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"filter_rms": 0}, "filter_rms is 0"),
+    ],
+)
+def test_bad_recipes_are_named_in_one_line(tmp_path, options, named):
+    refused(named, make, tmp_path, **options)
+
+
+def test_images_that_cannot_be_decoded_are_left_out(tmp_path):
+    bad = Squares(Pictures(200, bad=[3, 77]), 8)
+    made = make(tmp_path, training=bad, batch=40, epochs=1)
+    shown = []
+    made._step = lambda x, labels, step=made._step: (shown.append(len(x)), step(x, labels))
+    made.run()
+    assert sum(shown) == 198 and set(bad.failures) == {3, 77}
+
+
+def test_a_batch_of_which_nothing_can_be_decoded_is_passed_over(tmp_path):
+    made = make(tmp_path, training=Squares(Pictures(120, bad=[5]), 8), batch=1, epochs=1)
+    made.run()
+    assert math.isfinite(made.rows[0]["train_loss"])
+
+
+def test_more_than_one_percent_stops_in_one_line(tmp_path):
+    refused(r"2 of 100 images cannot be decoded", make(tmp_path, training=Squares(Pictures(100, bad=[1, 2]), 8)).run)
+
+
+def test_a_network_without_training_state_is_no_checkpoint(tmp_path):
+    tiny().save(tmp_path / "checkpoint.h5")
+    refused("a network without training state", resume, tmp_path)
+
+
+def change_state(**changes):
+    def change(file):
+        attributes = file["training"].attrs
+        state = json.loads(attributes["state"]) | changes
+        attributes["state"] = json.dumps({key: value for key, value in state.items() if value is not None})
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        change_state(recipe={"epoch": 3}),
+        change_state(schedule={}),
+        change_state(batch=None),
+        change_state(random=None),
+        change_state(random={"drop2": {}}),
+        change_state(random={"drop9": {}}),
+        lambda file: file["training"].attrs.create("state", "{"),
+        lambda file: file["training"].attrs.pop("state"),
+        lambda file: file.pop("training/velocity/fc3/bias"),
+    ],
+)
+def test_a_damaged_training_state_is_named_in_one_line(tmp_path, uninterrupted, change):
+    path = tmp_path / "checkpoint.h5"
+    path.write_bytes((uninterrupted / "checkpoint.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        change(file)
+    refused(str(path), resume, tmp_path)
+
+
+def test_reading_a_checkpoint_gives_what_was_saved(uninterrupted):
+    net, state = checkpoint.read(uninterrupted / "checkpoint.h5")
+    assert (state["epoch"], state["batch"], len(state["rows"])) == (3, 0, 3)
+    assert Recipe(**state["recipe"]) == Recipe(**RECIPE)
+    assert evaluate(net, squares(9, seed=1)).error == pytest.approx(state["rows"][-1]["validation_error"])
