@@ -13,11 +13,7 @@ from npzf.data import embedded
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-ROWS = [
-    [cell.strip() for cell in line.strip("|").split("|")]
-    for line in README.splitlines()
-    if line.startswith("| ") and ".py" in line
-]
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in README.splitlines() if "| `npzf/" in line]
 
 
 def blocks(language):
