@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from npzf import cuda
+
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
 
@@ -22,12 +24,13 @@ def float_type(dtype: Any) -> np.dtype:
 
 def as_batch(x: Any, dtype: np.dtype, name: str = "x") -> np.ndarray:
     """x as a contiguous (N, H, W, C) array of the working type; ValueError for other shapes, empty or non-numeric ones."""
-    x = np.asarray(x)
+    x = x if cuda.holds(x) else np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise ValueError(f"{name} has type {x.dtype}, expected numbers")
     if x.ndim != 4 or 0 in x.shape:
         raise ValueError(f"{name} has shape {x.shape}, expected (N, H, W, C), none of them 0")
-    return np.ascontiguousarray(x, dtype)
+    x = x.astype(dtype, copy=False)
+    return x if x.flags.c_contiguous else x.copy()
 
 
 def generator(*seed: int) -> np.random.Generator:

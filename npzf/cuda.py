@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -154,8 +155,23 @@ class Gpu:
             raise MemoryError(message) from error
 
     def copy(self, array: np.ndarray) -> Any:
-        """A NumPy array, on the GPU."""
-        return self.cupy.asarray(array)
+        """A NumPy array, on the GPU; MemoryError as empty."""
+        there = self.empty(array.shape, array.dtype)
+        there.set(np.ascontiguousarray(array))
+        return there
+
+    def product(self, a: Any, b: Any, out: Any, precision: str) -> Any:
+        """cuBLAS's a @ b."""
+        linalg = self.cupy._core._routines_linalg  # CuPy has no public switch but an environment variable read once
+        kind = linalg.COMPUTE_TYPE_TF32 if precision == "tf32" else linalg.COMPUTE_TYPE_DEFAULT
+        self.cupy._core.set_compute_type(np.float32, kind)
+        return self.cupy.matmul(a, b, out=out)
+
+    def feed(self, batches: Iterable[tuple]) -> Iterator[tuple]:
+        """The batches with their first array on the GPU, each copied while the one before it is used."""
+        from npzf.feed import feed  # with the GPU in hand
+
+        return feed(self.cupy, batches)
 
     @property
     def failures(self) -> tuple[type[Exception], ...]:
@@ -266,6 +282,14 @@ def launch(file: str, instance: str, grid: Sequence[int], block: Sequence[int], 
     _kernel(machine(), file, instance)(grid, block, arguments, shared)
 
 
+# Arrays, here and there
+
+
+def holds(array: Any) -> bool:
+    """Whether the array lies where kernels run; False as long as no GPU has been asked for."""
+    return _current is not None and isinstance(array, _current.array)
+
+
 def empty(shape: Sequence[int], dtype: Any) -> Any:
     """A new array where kernels run; MemoryError with the bytes asked for and free."""
     return machine().empty(shape, dtype)
@@ -274,6 +298,42 @@ def empty(shape: Sequence[int], dtype: Any) -> Any:
 def on_machine(array: np.ndarray) -> Any:
     """A NumPy array, copied to where kernels run."""
     return machine().copy(array)
+
+
+def beside(array: np.ndarray, other: Any) -> Any:
+    """A NumPy array, copied to where the other one lies."""
+    return on_machine(array) if holds(other) else array
+
+
+def host(array: Any) -> np.ndarray:
+    """Any array as a NumPy array; a copy only if it lies on the GPU."""
+    return array if isinstance(array, np.ndarray) else array.get()
+
+
+def product(a: Any, b: Any, out: Any = None) -> Any:
+    """The matrix product a @ b where kernels run, in the current precision."""
+    return machine().product(a, b, out, precision())
+
+
+# Precision: exact fp32, or tensor cores that round their factors to TF32's 10 bits of mantissa. float64 is always exact.
+
+PRECISIONS = ("fp32", "tf32")
+_precision: ContextVar[str] = ContextVar("precision", default="fp32")
+
+
+def precision() -> str:
+    """The precision of float32 products inside `in_precision`, else "fp32"."""
+    return _precision.get()
+
+
+@contextmanager
+def in_precision(name: str) -> Iterator[None]:
+    """Computes the float32 products inside the `with` in this precision."""
+    token = _precision.set(name)
+    try:
+        yield
+    finally:
+        _precision.reset(token)
 
 
 # CuPy: what is installed, and what is missing

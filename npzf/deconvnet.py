@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from npzf import cuda
 from npzf.layers import Keep, Rules
 from npzf.network import Network
 
@@ -40,15 +41,18 @@ def seed(y: np.ndarray, unit: Unit) -> np.ndarray:
     """y (N, H, W, C) or (N, F) with every activation but the unit's set to zero; unit as for project."""
     if unit is None:
         return y
-    images, place = np.arange(len(y)), _place(y, unit)
+    place = (np.arange(len(y)), *(np.broadcast_to(part, len(y)) for part in _place(y, unit)))
+    place = tuple(cuda.beside(np.ascontiguousarray(part), y) for part in place)
     seeded = np.zeros_like(y)
-    seeded[images, *place] = y[images, *place]
+    seeded[place] = y[place]
     return seeded
 
 
 def strongest(y: np.ndarray, index: int | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns (N,) of the largest activation of a map, or one an image, in y (N, H, W, C); of equals the first."""
-    return np.unravel_index(y[np.arange(len(y)), ..., index].reshape(len(y), -1).argmax(1), y.shape[1:3])
+    maps = np.broadcast_to(index, len(y))
+    best = [int(y[n, ..., m].reshape(-1).argmax()) for n, m in enumerate(maps)]
+    return np.unravel_index(np.array(best), y.shape[1:3])
 
 
 def _place(y: np.ndarray, unit: Unit) -> tuple:

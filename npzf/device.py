@@ -6,10 +6,15 @@ import platform
 
 import numpy as np
 
-from npzf import threads
+from npzf import cuda, threads
 
 
-def describe() -> str:
-    """One line: the device, its threads, and the library that multiplies matrices."""
+def describe(device: str = "cpu") -> str:
+    """One line: the GPU, its driver and CUDA versions; or the CPU, its threads, and the library that multiplies matrices.
+
+    CudaError, in one line, if "cuda" is asked for and CuPy or a GPU is missing.
+    """
+    if device == "cuda":
+        return f"device: {cuda.versions()}"
     blas = ", ".join(f"{lib['internal_api']} {lib['version']}" for lib in threads.blas_libraries())
     return f"device: CPU ({platform.machine()}), {threads.count()} threads, NumPy {np.__version__} with {blas or 'no BLAS'}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from npzf.ops.twins import twin
+
 
 def softmax(scores: np.ndarray) -> np.ndarray:
     """scores (N, C) -> probabilities (N, C), each row summing to 1; safe for scores of any size."""
@@ -22,6 +24,11 @@ def softmax_cross_entropy(scores: np.ndarray, labels: np.ndarray) -> tuple[float
         raise ValueError(f"labels are {labels.dtype} {labels.shape}, expected whole numbers of shape {scores.shape[:1]}")
     if labels.min() < 0 or labels.max() >= scores.shape[1]:
         raise ValueError(f"labels run from {labels.min()} to {labels.max()}, expected 0 to {scores.shape[1] - 1}")
+    return _cross_entropy(scores, labels)
+
+
+@twin
+def _cross_entropy(scores: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
     rows, n = np.arange(len(labels)), len(labels)
     shifted = scores - scores.max(1, keepdims=True)
     total = np.exp(shifted).sum(1)

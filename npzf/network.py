@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from npzf import arrays, layers, storage
+from npzf import arrays, cuda, layers, storage
 from npzf.geometry import Field
 from npzf.layers import Concatenate, Conv, Flatten, FullyConnected, Keep, Layer, Relu, Rules
 from npzf.scaling import Scaling
 
 INPUT = "input"
 WEIGHTED = (Conv, FullyConnected)
+
+
+def _in_its_precision(method: Callable) -> Callable:
+    """Products inside this method of a Network are in the precision that it was moved with."""
+
+    @wraps(method)
+    def precise(self, *arguments: Any, **options: Any) -> Any:
+        with cuda.in_precision(self.precision):
+            return method(self, *arguments, **options)
+
+    return precise
 
 
 class Network:
@@ -43,6 +55,7 @@ class Network:
         self.shapes: dict[str, tuple[int, ...]] = {INPUT: self.input_shape}
         self.classes: tuple[str, ...] | None = None
         self.scaling = Scaling()
+        self.device, self.precision = "cpu", "fp32"
         self._ran: list[str] = []  # the layers that keep something for the way back, and what they came to
         self._reached: tuple[int, ...] = ()
         generator, previous = arrays.generator(seed), INPUT
@@ -86,6 +99,7 @@ class Network:
         last = self.last if upto is None else upto
         return self.activations(x, (last,), Keep.TRAIN if train else Keep.NOTHING)[last]
 
+    @_in_its_precision
     def activations(self, x: np.ndarray, names: Collection[str], keep: Keep = Keep.NOTHING) -> dict[str, np.ndarray]:
         """Name -> activation of each of these layers, in one pass over x (N, H, W, C)."""
         needed = self._needed(names)
@@ -113,6 +127,7 @@ class Network:
             self._ran, self._reached = needed, wanted[needed[-1]].shape
         return wanted
 
+    @_in_its_precision
     def backward(self, gy: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
         """gy, shaped as the last forward(..., train=True)'s result -> gx (N, H, W, C); gradients of parameters in gradients.
 
@@ -133,6 +148,7 @@ class Network:
         self._ran = []
         return gradients.get(INPUT)
 
+    @_in_its_precision
     def project_down(self, layer: str, signal: np.ndarray, rules: Rules) -> np.ndarray:
         """The deconvnet's walk (section 2.1): signal, at the output of this layer -> pixels (N, H, W, C).
 
@@ -170,6 +186,8 @@ class Network:
 
     def _check(self, x: np.ndarray, needed: list[str]) -> np.ndarray:
         x = arrays.as_batch(x, self.dtype)
+        if self.device == "cuda" and not cuda.holds(x):
+            x = cuda.on_machine(x)
         fixed = [name for name in needed if isinstance(self.layers[name], Flatten)]
         if fixed and x.shape[1:] != self.input_shape:
             raise ValueError(f"x has images of {x.shape[1:]}, expected {self.input_shape}, which {fixed[0]!r} needs")
@@ -199,6 +217,29 @@ class Network:
         sides = "x".join(map(str, self.input_shape))
         return "\n".join([f"input {sides}, {total:,} parameters, {self.dtype}", *lines])
 
+    def to(self, device: str, precision: str = "fp32") -> Network:
+        """Moves the parameters to "cuda" or "cpu"; forward then takes and gives arrays of that device. Returns the net itself.
+
+        precision of float32 products on a GPU: "fp32", or "tf32" on its tensor cores. An SGD is to be made after the move.
+        CudaError, in one line, if CuPy or a GPU is missing; ValueError for another device or precision.
+        """
+        if device not in ("cpu", "cuda"):
+            raise ValueError(f"device is {device!r}, expected 'cpu' or 'cuda'")
+        if precision not in cuda.PRECISIONS:
+            raise ValueError(f"precision is {precision!r}, expected 'fp32' or 'tf32'")
+        move = cuda.on_machine if device == "cuda" else cuda.host
+        moved = {name: {key: move(p) for key, p in layer.parameters.items()} for name, layer in self.layers.items()}
+        for name, layer in self.layers.items():
+            layer.parameters.update(moved[name])
+            layer.gradients.clear()
+            layer.kept = None
+        self.device, self.precision, self._ran = device, precision, []
+        return self
+
+    def fed(self, batches: Iterable[tuple]) -> Iterable[tuple]:
+        """These (x, ...) batches with x on the net's device, where the next is copied while the present one is computed on."""
+        return batches if self.device == "cpu" else cuda.machine().feed(batches)
+
     def save(self, path: str | Path) -> None:
         """Writes architecture and parameters as HDF5; an older file at path survives if that fails. OSError if it does."""
         storage.write(path, self.to_file)
@@ -212,7 +253,7 @@ class Network:
         architecture = {"input": self.input_shape, "dtype": str(self.dtype), "layers": rows}
         file.attrs["architecture"] = json.dumps(architecture, default=lambda number: number.item())  # NumPy's
         for name, value in self.parameters.items():
-            file[f"parameters/{name}"] = value
+            file[f"parameters/{name}"] = cuda.host(value)
         if self.classes is not None:
             file["classes"] = json.dumps(self.classes)
         if self.scaling.mean is not None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import npzf
+from npzf.cuda import CudaError
 from npzf.data import Folder, Packed, Squares, embedded
 from npzf.device import describe
 
@@ -19,6 +20,8 @@ def parser(description: str, example: str) -> argparse.ArgumentParser:
     """A parser whose --help ends with an example."""
     made = argparse.ArgumentParser(description=description, epilog=f"example: {example}")
     made.add_argument("--threads", type=int, help="CPU threads (default: all processors)")
+    made.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to compute (default cpu)")
+    made.add_argument("--precision", choices=["fp32", "tf32"], default="fp32", help="of products on a GPU (default fp32)")
     return made
 
 
@@ -29,9 +32,9 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
     try:
         if arguments.threads is not None:
             npzf.set_threads(arguments.threads)
-        print(describe(), flush=True)
+        print(describe(arguments.device), flush=True)
         main(arguments)
-    except (ValueError, OSError, ArithmeticError) as error:
+    except (ValueError, OSError, ArithmeticError, MemoryError, CudaError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:

@@ -10,6 +10,7 @@ import figures
 import numpy as np
 
 import npzf
+from npzf import cuda
 from npzf.data import EvaluationBatches, Squares, centre_crop, embedded, mean_image
 from npzf.losses import softmax
 from npzf.render import Section, heat_map, loss_plot, mid_grey_each, read_log, save_png, strip, write_page
@@ -33,13 +34,14 @@ def main(args) -> None:
     net = npzf.small_zfnet(len(classes), SIZE)
     net.classes = classes
     net.scaling = Scaling(mean_image(training, SIZE), net.scaling.deviation)
+    net.to(args.device, args.precision)
     print(net.summary())
     print(f"training for {RECIPE.epochs} epochs (guessing is wrong in {100 - 100 / len(classes):.1f} %)", flush=True)
     layers = figures.conv_layers(net)
     evolution = Evolution(net, training, layers[1:])
     trainer = Trainer(net, training, validation, out, RECIPE)
     trainer.run(lambda t: evolution.keep(t.epoch) if t.epoch in KEPT else None)
-    net = npzf.load(out / "best.h5")
+    net = npzf.load(out / "best.h5").to(args.device, args.precision)
     score = evaluate(net, validation)
     print(f"validation accuracy {100 - score.error:.1f} % with the best epoch's net; drawing", flush=True)
     sections = [_loss(out, classes), _filters(net, out)]
@@ -109,7 +111,7 @@ def _occlusion(net, squares: Squares, out: Path) -> Section:
     photographs = centre_crop(photographs, SIZE)
     labels = squares.images.labels[indices]
     x = net.scaling.input(photographs)
-    p = np.concatenate([softmax(net.forward(x[i : i + 64])) for i in range(0, len(x), 64)])
+    p = np.concatenate([softmax(cuda.host(net.forward(x[i : i + 64]))) for i in range(0, len(x), 64)])
     own = np.where(p.argmax(1) == labels, p[np.arange(len(p)), labels], -1)
     # the right answers given with about 90 % can change; of these the picture with the largest change is the most telling
     maps = {i: occlusion(net, x[i], int(labels[i])) for i in np.argsort(abs(own - 0.9), kind="stable")[:CANDIDATES]}

@@ -9,7 +9,7 @@ from npzf.training import evaluate
 
 
 def main(args) -> None:
-    net = npzf.load(args.checkpoint)
+    net = npzf.load(args.checkpoint).to(args.device, args.precision)
     squares = cli.squares(args.images, "validation", net, args.resize)
     classes = net.shapes[net.last][0]
     if len(squares.images.classes) != classes:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from npzf import Network
+from npzf import Network, cuda
 from npzf.data import Squares
 from npzf.layers import Conv
 from npzf.render import filters, mid_grey, save_png, top_sheet
@@ -23,7 +23,7 @@ def conv_layers(net: Network) -> list[str]:
 def save_filters(net: Network, path: Path) -> Path:
     """The first layer's filters as pictures."""
     first = conv_layers(net)[0]
-    weight = net.parameters[f"{first}/weight"]
+    weight = cuda.host(net.parameters[f"{first}/weight"])
     return save_png(filters(weight, zoom=max(4, 48 // weight.shape[1])), path, layer=first)
 
 

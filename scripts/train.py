@@ -19,7 +19,7 @@ def main(args) -> None:
     if args.resume:
         net = npzf.load(args.resume)
         sets = _sets(args, net)
-        trainer = Trainer.resume(args.resume, *sets, epochs=args.epochs)
+        trainer = Trainer.resume(args.resume, *sets, args.epochs, args.device, args.precision)
         print(f"going on with {args.resume} in epoch {trainer.epoch + 1}, batch {trainer.batch + 1}")
     else:
         trainer = _new(args)
@@ -53,6 +53,7 @@ def _new(args) -> Trainer:
     training, validation = _sets(args, net)
     print("taking the mean of the training images")
     net.scaling = Scaling(mean_image(training, net.input_shape[0]), net.scaling.deviation)
+    net.to(args.device, args.precision)
     recipe = Recipe(
         epochs=Recipe.epochs if args.epochs is None else args.epochs,
         batch=args.batch,

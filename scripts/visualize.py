@@ -14,7 +14,7 @@ from npzf.studies import top_activations
 
 
 def main(args) -> None:
-    net = npzf.load(args.checkpoint)
+    net = npzf.load(args.checkpoint).to(args.device, args.precision)
     layers = args.layers or figures.conv_layers(net)
     squares = cli.squares(args.images, args.split, net, args.resize)
     out = Path(args.out)

@@ -1,21 +1,26 @@
-"""Fixtures of all tests: the backends that every operation runs on, and the number of threads."""
+"""Fixtures of all tests: the backends that every operation runs on, kernels on the CPU, and the number of threads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
+from cuda_on_cpu.build import missing
+from cuda_on_cpu.machine import Cpu
+from cuda_on_cpu.module import Options
 
-from npzf import threads
+from npzf import cuda, threads
 
 
 @dataclass(frozen=True)
 class Backend:
-    """Where an operation runs: array brings NumPy arrays there, numpy brings them back."""
+    """Where an operation runs: array brings NumPy arrays there, numpy brings them back; machine: npzf.cuda's, None for NumPy."""
 
     name: str
     array: Callable
     numpy: Callable
+    machine: Any = None
 
     def run(self, op, *arguments, **options):
         """op on this backend, from NumPy arrays to a NumPy array."""
@@ -27,11 +32,58 @@ def on_numpy():
     return Backend("numpy", np.asarray, np.asarray)
 
 
+def on_kernels():
+    """The CUDA kernels, executed on the CPU."""
+    if missing():
+        pytest.skip(missing())
+    return Backend("kernels", np.ascontiguousarray, np.asarray, Cpu())
+
+
+def on_gpu():
+    """The CUDA kernels on a GPU, with CuPy's arrays."""
+    try:
+        gpu = cuda.Gpu()
+    except cuda.CudaError as error:
+        pytest.skip(f"no GPU: {error}")
+    return Backend("gpu", lambda array: gpu.copy(np.ascontiguousarray(array)), cuda.host, gpu)
+
+
 # One function for each backend; where its machine or library is missing it calls pytest.skip with the reason.
-@pytest.fixture(scope="session", params=[on_numpy], ids=lambda make: make.__name__)
+@pytest.fixture(scope="session", params=[on_numpy, on_kernels, on_gpu], ids=lambda make: make.__name__)
 def backend(request):
     """The backends, one after the other: one test body serves them all."""
     return request.param()
+
+
+@pytest.fixture(scope="session", params=[on_kernels, on_gpu], ids=lambda make: make.__name__)
+def gpu(request):
+    """The backends that kernels run on, for tests in which NumPy is the reference."""
+    return request.param()
+
+
+@pytest.fixture(autouse=True)
+def _on_its_machine(request):
+    """A test of a backend finds that backend's machine on; every other test finds none."""
+    asked = next((name for name in ("backend", "gpu") if name in request.fixturenames), None)
+    with cuda.on(request.getfixturevalue(asked).machine if asked else None):
+        yield
+
+
+@pytest.fixture(scope="session")
+def cpu_machine():
+    """One machine for all tests of kernels, so that every kernel is loaded once."""
+    if missing():
+        pytest.skip(missing())
+    return Cpu()
+
+
+@pytest.fixture
+def machine(cpu_machine):
+    """Kernels launched in the test run on the CPU, between guard pages."""
+    for name, value in vars(Options(guard="end")).items():
+        setattr(cpu_machine.options, name, value)
+    with cuda.on(cpu_machine):
+        yield cpu_machine
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ class Concatenate(Layer):
 
     def backward(self, gy):
         """gy -> one gx for each source."""
-        return [np.ascontiguousarray(part) for part in np.split(gy, self.edges, axis=3)]
+        return [part.copy() for part in np.split(gy, self.edges, axis=3)]
 
     def project(self, y, rules):
         """Each branch gets its own maps back."""

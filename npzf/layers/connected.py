@@ -8,6 +8,7 @@ import numpy as np
 
 from npzf.layers.layer import Keep, Layer, initial_weight, positive
 from npzf.ops import connected as op
+from npzf.ops.convolution import bias_gradient
 
 
 @dataclass(eq=False)
@@ -66,7 +67,7 @@ class FullyConnected(Layer):
         """Sets gweight (O, I) and gbias (O,), over the last step's where there is one: fc6's take 151 MB."""
         gweight = self.gradients.setdefault("weight", np.empty_like(self.parameters["weight"]))
         op.weight_gradient(self.kept, gy, out=gweight)
-        self.gradients["bias"] = gy.sum(0)
+        self.gradients["bias"] = bias_gradient(gy)
         self.kept = None
 
     def project(self, y, rules):

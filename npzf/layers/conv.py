@@ -60,7 +60,7 @@ class Conv(Layer):
     def parameter_gradients(self, gy):
         """Sets gweight (O, KH, KW, C) and gbias (O,)."""
         weight = op.filter_gradient(self.kept, gy, self.parameters["weight"], **self._geometry())
-        self.gradients.update(weight=weight, bias=gy.sum((0, 1, 2)))
+        self.gradients.update(weight=weight, bias=op.bias_gradient(gy))
         self.kept = None
 
     def project(self, y, rules):

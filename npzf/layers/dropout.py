@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from npzf import arrays
 from npzf.layers.layer import Keep, Layer
 from npzf.ops import elementwise as op
 
@@ -18,17 +17,18 @@ class Dropout(Layer):
     def __post_init__(self):
         if not 0 <= self.rate < 1:
             raise ValueError(f"Dropout: rate is {self.rate}, expected at least 0 and below 1")
-        self.generator = arrays.generator(0)
+        self.seed, self.calls = 0, 0
 
     def create(self, shape, initial, generator, dtype):
-        self.generator = arrays.generator(int(generator.integers(2**63)))
+        self.seed, self.calls = int(generator.integers(2**63)), 0
 
     def forward(self, x, keep=Keep.NOTHING):
         """x -> y of the same shape."""
         if keep < Keep.TRAIN:
             self.kept = None
             return x
-        self.kept = op.dropout_mask(x.shape, self.rate, self.generator, x.dtype)
+        self.calls += 1
+        self.kept = op.dropout_mask(x, self.rate, self.seed, self.calls)
         return x * self.kept
 
     def backward(self, gy):

@@ -66,7 +66,7 @@ class GlobalAveragePool(Layer):
     def backward(self, gy):
         """gy (N, C) -> gx (N, H, W, C): every place has the same share."""
         share = gy[:, None, None] / (self.size[0] * self.size[1])
-        return np.ascontiguousarray(np.broadcast_to(share, (gy.shape[0], *self.size, gy.shape[1])))
+        return np.broadcast_to(share, (gy.shape[0], *self.size, gy.shape[1])).copy()
 
     def project(self, y, rules):
         """The transpose, as for any linear layer."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from npzf.ops.twins import twin
 from npzf.threads import split
 
 # With few images these products are bound by reading the weight (151 MB for ZFNet's fc6), so the threads share the weight's
 # rows, not the batch: each reads its part once.
 
 
+@twin
 def connect(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, relu: bool = False) -> np.ndarray:
     """y = x @ weight.T + bias: x (N, I), weight (O, I), bias (O,) -> y (N, O); relu: negative y become 0."""
     y = np.empty((x.shape[0], weight.shape[0]), x.dtype)
@@ -18,6 +20,7 @@ def connect(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, relu: bool = Fa
     return np.maximum(y, 0, out=y) if relu else y
 
 
+@twin
 def connect_transpose(y: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """x = y @ weight, the adjoint of connect: y (N, O), weight (O, I) -> x (N, I)."""
     x = np.empty((y.shape[0], weight.shape[1]), y.dtype)
@@ -25,6 +28,7 @@ def connect_transpose(y: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return x
 
 
+@twin
 def weight_gradient(x: np.ndarray, gy: np.ndarray, out: np.ndarray) -> None:
     """out (O, I) = gy.T @ x for x (N, I), gy (N, O); written in place, for it is as large as the layer."""
     split(lambda part: np.matmul(gy[:, part].T, x, out=out[part]), gy.shape[1])

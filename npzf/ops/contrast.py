@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from npzf.ops.twins import twin
 from npzf.threads import split
 
 
+@twin
 def across_maps(x, n, k, a, beta) -> np.ndarray:
     """y_c = x_c / (k + a * sum of x_d^2 over the n maps d around c)^beta (Krizhevsky et al. 2012, section 3.3).
 
@@ -26,6 +28,7 @@ def across_maps(x, n, k, a, beta) -> np.ndarray:
     return y
 
 
+@twin
 def across_maps_gradient(x, gy, n, k, a, beta) -> np.ndarray:
     """gx_d = gy_d s_d^-beta - 2 a beta x_d * sum over the maps c whose window holds d of gy_c x_c s_c^(-beta - 1).
 
@@ -71,6 +74,7 @@ def _power(s: np.ndarray, exponent: float) -> np.ndarray:
     return s**exponent
 
 
+@twin
 def local(x, window, sigma, floor) -> np.ndarray:
     """Local contrast normalisation (Jarrett et al. 2009, section 3.1): subtractive, then divisive.
 
@@ -90,6 +94,7 @@ def local(x, window, sigma, floor) -> np.ndarray:
     return y
 
 
+@twin
 def local_gradient(x, gy, window, sigma, floor) -> np.ndarray:
     """The gradient of local: x, gy (N, H, W, C) -> gx, through the mean, the deviation and the image's mean deviation."""
     gx = np.empty(x.shape, x.dtype)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from npzf.geometry import output_size
+from npzf.ops.twins import twin
 from npzf.threads import split
 
 BLOCK_BYTES = 4 << 20  # columns of one block; of the sizes that benchmarks/blocks.py tries 4 and 8 MB are the fastest
@@ -116,6 +117,7 @@ def col2im(columns: np.ndarray, window: Window, rows: slice, x: np.ndarray) -> N
     x[:, first:last, :end] += padded[:, first - top : last - top, window.pad : window.pad + end]
 
 
+@twin
 def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False, relu=False) -> np.ndarray:
     """y[n, i, j, o] = bias[o] + sum over kh, kw, c of weight[o, kh, kw, c] * x[n, i*s + kh - pad, j*s + kw - pad, c].
 
@@ -145,6 +147,7 @@ def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False, rel
     return y
 
 
+@twin
 def convolve_transpose(y, weight, size, *, stride=1, pad=0, groups=1) -> np.ndarray:
     """The adjoint of convolve: <convolve(x), y> = <x, convolve_transpose(y)>; data gradient and deconvnet filtering.
 
@@ -175,6 +178,7 @@ def flipped(weight: np.ndarray, groups: int = 1) -> np.ndarray:
     return np.ascontiguousarray(turned.transpose(0, 4, 2, 3, 1)).reshape(groups * c, kh, kw, o // groups)
 
 
+@twin
 def filter_gradient(x, gy, weight, *, stride=1, pad=0, groups=1) -> np.ndarray:
     """gweight[o, kh, kw, c] = sum over n, i, j of gy[n, i, j, o] * x[n, i*s + kh - pad, j*s + kw - pad, c]; as weight."""
     window = Window.under(x.shape[1:3], gy.shape[1:3], weight, stride, pad)
@@ -190,6 +194,12 @@ def filter_gradient(x, gy, weight, *, stride=1, pad=0, groups=1) -> np.ndarray:
         return gweight
 
     return sum(split(some, x.shape[0])).reshape(weight.shape)
+
+
+@twin
+def bias_gradient(gy: np.ndarray) -> np.ndarray:
+    """gbias[o] = sum over n, i, j of gy[n, i, j, o]; likewise for gy (N, O)."""
+    return gy.sum(tuple(range(gy.ndim - 1)))
 
 
 def _groups(maps_in: int, maps_out: int, groups: int) -> Iterator[tuple[slice, slice]]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from npzf.arrays import generator
+from npzf.ops.twins import twin
 from npzf.threads import split
 
 
+@twin
 def rectify(x: np.ndarray) -> np.ndarray:
     """max(x, 0), any shape; on the way up and, unlike a gradient, on the way down too (section 2.1). NaN stays NaN."""
     y = np.empty(x.shape, x.dtype)
@@ -14,6 +17,7 @@ def rectify(x: np.ndarray) -> np.ndarray:
     return y
 
 
+@twin
 def rectify_gradient(y: np.ndarray, gy: np.ndarray) -> np.ndarray:
     """gx = gy where y = rectify(x) is positive, else 0; any shape."""
     gx = np.empty(gy.shape, gy.dtype)
@@ -21,7 +25,11 @@ def rectify_gradient(y: np.ndarray, gy: np.ndarray) -> np.ndarray:
     return gx
 
 
-def dropout_mask(shape: tuple[int, ...], rate: float, generator: np.random.Generator, dtype) -> np.ndarray:
-    """0 with probability rate, else 1 / (1 - rate), so that nothing needs scaling at test time (the paper halves there)."""
-    kept = generator.random(shape, np.float32) >= rate
-    return kept * np.dtype(dtype).type(1 / (1 - rate))
+@twin
+def dropout_mask(x: np.ndarray, rate: float, seed: int, call: int) -> np.ndarray:
+    """Like x: 0 with probability rate, else 1 / (1 - rate), so that nothing needs scaling at test time (the paper halves there).
+
+    The mask depends on seed and call alone: the call-th mask of a layer is the same however training got there.
+    """
+    kept = generator(seed, call).random(x.shape, np.float32) >= rate
+    return kept * x.dtype.type(1 / (1 - rate))

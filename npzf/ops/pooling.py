@@ -7,17 +7,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from npzf.geometry import output_size
+from npzf.ops.twins import twin
 from npzf.threads import split
 
 
 @dataclass(frozen=True)
 class Switches:
-    """Where the maxima were: index (N, OH, OW, C) int32 = row * W + column in the pooled layer's input of size (H, W)."""
+    """Where the maxima were: index (N, OH, OW, C) int32 = row * W + column in the pooled layer's input of size (H, W).
+
+    moves: the window, stride and pad that found them, in pixels.
+    """
 
     index: np.ndarray
     size: tuple[int, int]
+    moves: tuple[int, int, int]
+
+    def check(self, y: np.ndarray) -> None:
+        """ValueError unless these are switches for y."""
+        if y.shape != self.index.shape:
+            raise ValueError(f"y has shape {y.shape}, expected that of the switches, {self.index.shape}")
 
 
+@twin
 def max_pool(x, window, stride, pad=0, ceil=False, record=True) -> tuple[np.ndarray, Switches | None]:
     """The largest value in each window of each map, and where it was.
 
@@ -43,7 +54,7 @@ def max_pool(x, window, stride, pad=0, ceil=False, record=True) -> tuple[np.ndar
                 np.add(place[rank], first[:, :, None], out=index[i], casting="unsafe")
 
     split(some, n)
-    return y, Switches(index, (h, w)) if record else None
+    return y, Switches(index, (h, w), (window, stride, pad)) if record else None
 
 
 def _taps(size, places, window, stride, pad):
@@ -76,6 +87,7 @@ def _first_maximum(x: np.ndarray, y: np.ndarray, taps: list) -> np.ndarray:
     return rank
 
 
+@twin
 def unpool(y: np.ndarray, switches: Switches, overwrite: bool = False) -> np.ndarray:
     """Puts every value back in the place its maximum came from; zeros elsewhere.
 
@@ -83,8 +95,7 @@ def unpool(y: np.ndarray, switches: Switches, overwrite: bool = False) -> np.nda
     exact adjoint of the pooling; with overwrite the last window in raster order wins. ValueError if the switches belong to
     another size.
     """
-    if y.shape != switches.index.shape:
-        raise ValueError(f"y has shape {y.shape}, expected that of the switches, {switches.index.shape}")
+    switches.check(y)
     n, _, _, c = y.shape
     x = np.zeros((n, *switches.size, c), y.dtype)
 

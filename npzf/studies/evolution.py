@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from npzf import cuda
 from npzf.arrays import generator
 from npzf.data import EvaluationBatches, Squares, centre_crop
 from npzf.deconvnet import project
@@ -37,7 +38,7 @@ class Evolution:
         for name, maps in self.maps.items():
             top = tops[name]
             x = scaling.input(centre_crop(self.squares.take(top.images[maps, 0])[0], size))
-            down = project(self.net, x, name, (maps, top.rows[maps, 0], top.columns[maps, 0]))
+            down = cuda.host(project(self.net, x, name, (maps, top.rows[maps, 0], top.columns[maps, 0])))
             down[top.values[maps, 0] <= 0] = 0
             self.kept[name].append(self._cut(name, down, top.rows[maps, 0], top.columns[maps, 0]))
         self.epochs.append(epoch)

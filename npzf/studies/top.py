@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from npzf import cuda
 from npzf.data import Squares, centre_crop
 from npzf.deconvnet import project
 from npzf.network import Network
@@ -40,9 +41,11 @@ class Top:
         """With the activations y (N, H, W, C) or (N, C) of the images of these indices (N,); of equals the earlier stays."""
         flat = y.reshape(len(y), -1, y.shape[-1])
         place = flat.argmax(1)  # (N, C): of each image and map the strongest place, of equals the first
+        strongest = cuda.host(np.take_along_axis(flat, place[:, None], 1)[:, 0])
+        place = cuda.host(place)
         rows, columns = np.divmod(place, y.shape[2]) if y.ndim == 4 else (place, place)
         new = (
-            np.take_along_axis(flat, place[:, None], 1)[:, 0],
+            strongest,
             np.broadcast_to(indices[:, None], place.shape),
             rows,
             columns,
@@ -86,7 +89,7 @@ def pictures(net: Network, squares: Squares, layer: str, top: Top, maps: Collect
         local = len(net.shapes[layer]) == 3
         x = net.scaling.input(photographs)
         unit = (m, top.rows[m, k], top.columns[m, k])
-        down = project(net, x, layer, unit if local else m)
+        down = cuda.host(project(net, x, layer, unit if local else m))
         for (at, *_), row, column, picture, photograph in zip(part, *unit[1:], down, photographs, strict=True):
             patch = field.patch(row, column, height, width)
             projections[at].append(picture[patch])

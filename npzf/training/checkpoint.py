@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
-from npzf import storage
+from npzf import cuda, storage
 from npzf.layers import Dropout
 from npzf.network import Network, from_file
 from npzf.training.sgd import SGD
@@ -26,7 +27,7 @@ def save(path: str | Path, net: Network, sgd: SGD, state: dict[str, Any]) -> Non
         group = file.create_group("training")
         group.attrs["state"] = json.dumps({**state, "random": _random(net)})
         for name, velocity in sgd.velocity.items():
-            group[f"velocity/{name}"] = velocity
+            group[f"velocity/{name}"] = cuda.host(velocity)
 
     storage.write(path, fill)
 
@@ -40,7 +41,7 @@ def read(path: str | Path) -> tuple[Network, dict[str, Any]]:
         try:
             state = json.loads(file["training"].attrs["state"])
             for name, random in state.pop("random").items():
-                net.layers[name].generator.bit_generator.state = random
+                net.layers[name].seed, net.layers[name].calls = random
         except ValueError as error:
             raise ValueError(f"{path}: its training state cannot be read ({error})") from error
         return net, state
@@ -50,9 +51,11 @@ def read_velocity(path: str | Path, sgd: SGD) -> None:
     """Fills the momentum buffers of sgd; ValueError if they do not fit."""
     with storage.read(path) as file:
         for name, velocity in sgd.velocity.items():
-            storage.read_into(velocity, file, f"training/velocity/{name}")
+            stored = np.empty(velocity.shape, velocity.dtype)
+            storage.read_into(stored, file, f"training/velocity/{name}")
+            velocity[...] = cuda.beside(stored, velocity)
 
 
 def _random(net: Network) -> dict[str, Any]:
-    """The states of the net's random generators; crops and order are drawn from (seed, epoch, batch) and need none."""
-    return {n: la.generator.bit_generator.state for n, la in net.layers.items() if isinstance(la, Dropout)}
+    """Where the net's dropout stands; crops and order are drawn from (seed, epoch, batch) and need no state."""
+    return {n: (la.seed, la.calls) for n, la in net.layers.items() if isinstance(la, Dropout)}

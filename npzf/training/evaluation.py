@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from npzf import cuda
 from npzf.data import EvaluationBatches, Squares, ten_crops
 from npzf.losses import softmax
 from npzf.network import Network
@@ -40,15 +41,15 @@ def probabilities(net: Network, squares: Squares, crops: int, batch: int) -> Ite
     """(probabilities (n, classes), labels (n,), indices (n,)); with ten crops the mean of their softmax outputs."""
     size = net.input_shape[0]
     if crops == 1:
-        for x, labels, indices in EvaluationBatches(squares, size, batch, net.scaling):
-            yield softmax(net.forward(x)), labels, indices
+        for x, labels, indices in net.fed(EvaluationBatches(squares, size, batch, net.scaling)):
+            yield softmax(cuda.host(net.forward(x))), labels, indices
     elif crops == 10:
         few = max(1, batch // 10)
         for start in range(0, len(squares), few):
             pixels, indices = squares.take(range(start, min(start + few, len(squares))))
             if len(indices):
                 x = net.scaling.input(ten_crops(pixels, size).reshape(-1, size, size, 3))
-                p = softmax(net.forward(x)).reshape(len(indices), 10, -1).mean(1)
+                p = softmax(cuda.host(net.forward(x))).reshape(len(indices), 10, -1).mean(1)
                 yield p, squares.images.labels[indices], indices
     else:
         raise ValueError(f"crops is {crops}, expected 1 (centre) or 10 (corners and centre, mirrored)")

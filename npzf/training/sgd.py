@@ -6,6 +6,7 @@ import numpy as np
 
 from npzf.layers import Conv
 from npzf.network import Network
+from npzf.ops.twins import twin
 from npzf.threads import split
 
 FILTER_RMS = 1e-1  # section 3: filters whose RMS exceeds 1e-1 are scaled back to it
@@ -42,29 +43,35 @@ class SGD:
         for name, parameter in self.net.parameters.items():
             if name not in gradients:
                 raise ValueError(f"{name} has no gradient: call net.forward(x, train=True) and net.backward(gscores) before step")
-            self._move(parameter.reshape(-1), gradients[name].reshape(-1), self.velocity[name].reshape(-1))
+            arrays = (parameter, gradients[name], self.velocity[name])
+            move(*(array.reshape(-1) for array in arrays), self.rate, self.momentum, self.decay)
         if self.filter_rms is not None:
             for layer in self.net.layers.values():
                 if isinstance(layer, Conv):
                     clip_filters(layer.parameters["weight"], self.filter_rms)
 
-    def _move(self, parameter: np.ndarray, gradient: np.ndarray, velocity: np.ndarray) -> None:
-        def some(part: slice) -> None:
-            scratch = np.empty(min(_CHUNK, part.stop - part.start), parameter.dtype)
-            for start in range(part.start, part.stop, _CHUNK):
-                chunk = slice(start, min(start + _CHUNK, part.stop))
-                p, g, v, s = parameter[chunk], gradient[chunk], velocity[chunk], scratch[: chunk.stop - start]
-                v *= self.momentum
-                v += g
-                if self.decay:
-                    np.multiply(p, self.decay, out=s)
-                    v += s
-                np.multiply(v, self.rate, out=s)
-                p -= s
 
-        split(some, parameter.size)
+@twin
+def move(parameter: np.ndarray, gradient: np.ndarray, velocity: np.ndarray, rate: float, momentum: float, decay: float) -> None:
+    """One step of flat arrays, in place: the formula of SGD."""
+
+    def some(part: slice) -> None:
+        scratch = np.empty(min(_CHUNK, part.stop - part.start), parameter.dtype)
+        for start in range(part.start, part.stop, _CHUNK):
+            chunk = slice(start, min(start + _CHUNK, part.stop))
+            p, g, v, s = parameter[chunk], gradient[chunk], velocity[chunk], scratch[: chunk.stop - start]
+            v *= momentum
+            v += g
+            if decay:
+                np.multiply(p, decay, out=s)
+                v += s
+            np.multiply(v, rate, out=s)
+            p -= s
+
+    split(some, parameter.size)
 
 
+@twin
 def clip_filters(weight: np.ndarray, limit: float) -> None:
     """Scales each filter weight[o] (KH, KW, C) whose RMS value exceeds limit back to it, in place (section 3)."""
     rms = np.sqrt(np.mean(np.square(weight, dtype=np.float64), axis=(1, 2, 3), keepdims=True))  # 1e20 squared is no float32

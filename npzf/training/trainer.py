@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from npzf import cuda
 from npzf.data import Squares, TrainingBatches
 from npzf.files import write_whole
 from npzf.losses import softmax_cross_entropy
@@ -76,9 +77,21 @@ class Trainer:
         return self.folder / "checkpoint.h5"
 
     @classmethod
-    def resume(cls, path: str | Path, training: Squares, validation: Squares, epochs: int | None = None) -> Trainer:
-        """The trainer that wrote this checkpoint, in the checkpoint's folder; epochs: a new number of them in all."""
+    def resume(
+        cls,
+        path: str | Path,
+        training: Squares,
+        validation: Squares,
+        epochs: int | None = None,
+        device: str = "cpu",
+        precision: str = "fp32",
+    ) -> Trainer:
+        """The trainer that wrote this checkpoint, in the checkpoint's folder; epochs: a new number of them in all.
+
+        device, precision: as Network.to; a run may go on on another device, though not with the same bits.
+        """
         net, state = checkpoint.read(path)
+        net.to(device, precision)
         try:
             recipe = Recipe(**state["recipe"] | ({} if epochs is None else {"epochs": epochs}))
             schedule, (epoch, batch, sums, rows) = Plateau(**state["schedule"]), (state[key] for key in PLACE)
@@ -123,7 +136,7 @@ class Trainer:
             leave=False,
         )
         with bar:
-            for x, labels, _ in self.batches.epoch(self.epoch, self.batch):
+            for x, labels, _ in self.net.fed(self.batches.epoch(self.epoch, self.batch)):
                 start = time.perf_counter()
                 if len(x):
                     self._step(x, labels)
@@ -145,7 +158,7 @@ class Trainer:
         self.net.backward(gscores, input_gradient=False)
         self.sgd.step()
         self.sums["loss"] += loss * len(x)
-        self.sums["wrong"] += int((scores.argmax(1) != labels).sum())
+        self.sums["wrong"] += int((cuda.host(scores.argmax(1)) != labels).sum())
         self.sums["images"] += len(x)
 
     def _check(self, loss: float, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,14 @@ class Cpu:
 
     def copy(self, array: np.ndarray) -> np.ndarray:
         return array.copy()
+
+    def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray | None, precision: str) -> np.ndarray:
+        """What cuBLAS does on a GPU."""
+        return np.matmul(a, b, out=out)
+
+    def feed(self, batches: Iterable[tuple]) -> Iterator[tuple]:
+        """The batches with their first array copied, as to a GPU."""
+        return ((self.copy(x), *rest) for x, *rest in batches)
 
     def empty(self, shape: Sequence[int], dtype: Any) -> np.ndarray:
         """Filled with NaN or -1, so that a number nobody has written is seen."""

@@ -1,6 +1,11 @@
-"""How far two arrays are apart."""
+"""The NumPy ops, and how far two arrays are apart."""
+
+from functools import wraps
+from types import ModuleType
 
 import numpy as np
+
+from npzf import cuda
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12, "tf32": 2e-3}
 
@@ -15,3 +20,20 @@ def distance(found, expected) -> float:
 
 def close(found, expected, kind=None) -> bool:
     return distance(found, expected) < TOLERANCE[kind or expected.dtype.name]
+
+
+def plain(module: ModuleType):
+    """The module's functions as they are without a GPU, whatever machine is on."""
+
+    class Plain:
+        def __getattr__(self, name):
+            function = getattr(module, name)
+
+            @wraps(function)
+            def without(*arguments, **options):
+                with cuda.on(None):
+                    return function(*arguments, **options)
+
+            return without if callable(function) and not isinstance(function, type) else function
+
+    return Plain()

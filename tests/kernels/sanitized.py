@@ -10,9 +10,9 @@ import numpy as np  # noqa: E402
 from cuda_on_cpu.build import SHIM  # noqa: E402
 from cuda_on_cpu.machine import Cpu  # noqa: E402
 from cuda_on_cpu.module import CpuModule  # noqa: E402
-from twins import contrast, convolution, flat, losses, pooling  # noqa: E402
 
 from npzf import cuda  # noqa: E402
+from npzf.ops.gpu import contrast, convolution, flat, losses, pooling  # noqa: E402
 
 
 def sharing_kernels() -> None:
@@ -23,7 +23,7 @@ def sharing_kernels() -> None:
         y = convolution.convolve(x, weight, bias, pad=1, stride=2, precision=precision)
         convolution.filter_gradient(x, y, weight, pad=1, stride=2, precision=precision)
     contrast.across_maps_gradient(x, x, 5, 2, 0.1, 0.75)
-    losses.softmax_cross_entropy(x.reshape(9, 56), np.arange(9, dtype=np.int32))
+    losses._cross_entropy(x.reshape(9, 56), np.arange(9))
     flat.sum_rows(x)
 
 
@@ -38,7 +38,7 @@ def gathering_kernels() -> None:
     convolution.convolve_transpose(y, filters, (7, 9), stride=2)
     convolution.filter_gradient(image, y, filters, stride=2)
     y, switches = pooling.max_pool(x, 3, 2, 0, True)
-    pooling.unpool(y, switches, 3, 2)
+    pooling.unpool(y, switches)
     contrast.local_gradient(x, x, 5, 1.5, 1e-4)
 
 

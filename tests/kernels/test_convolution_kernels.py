@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
-from comparing import close, distance
+from comparing import close, distance, plain
 from cuda_on_cpu.module import Order
-from twins import convolution as twin
 
-from npzf.ops import convolution as op
+from npzf.ops import convolution
+from npzf.ops.gpu import convolution as twin
+
+op = plain(convolution)
 
 # (x, weight, stride, pad, groups, ceil): no side is a tile's multiple, and every loading width occurs
 CASES = {

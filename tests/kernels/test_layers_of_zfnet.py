@@ -5,9 +5,9 @@ from math import prod
 import numpy as np
 import pytest
 from resources import USES
-from twins import contrast, convolution, pooling
 
 from npzf import cuda
+from npzf.ops.gpu import contrast, convolution, pooling
 
 # x, weight, stride, pad; ceil in layers 1 and 2
 LAYERS = {
@@ -77,7 +77,7 @@ def test_convolutions(recorder, layer, precision):
 def test_the_rest(recorder):
     x = np.empty((128, 110, 110, 96), "f")
     y, switches = pooling.max_pool(x, 3, 2, ceil=True)
-    pooling.unpool(y, switches, 3, 2)
+    pooling.unpool(y, switches)
     contrast.across_maps_gradient(y, contrast.across_maps(y, 5, 2.0, 2e-5, 0.75), 5, 2.0, 2e-5, 0.75)
     check(recorder)
 

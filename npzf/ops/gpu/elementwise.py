@@ -1,15 +1,15 @@
-"""CUDA twins of npzf.ops.elementwise."""
+"""Rectification (section 2) and dropout (section 3) on the GPU."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from npzf import cuda
-from twins import flat
+from npzf.ops.gpu import flat
 
 
-def rectify(x: Any, out: Any = None) -> Any:
-    y = cuda.empty(x.shape, x.dtype) if out is None else out
+def rectify(x: Any) -> Any:
+    y = cuda.empty(x.shape, x.dtype)
     flat.each("elementwise.cu", "rectify", x.dtype, x.size, x, y, x.size)
     return y
 
@@ -26,9 +26,9 @@ def multiply(a: Any, b: Any) -> Any:
     return y
 
 
-def dropout_mask(shape: tuple[int, ...], rate: float, seed: int, call: int, dtype: Any) -> Any:
-    """The same seed and call number give the same mask."""
-    mask = cuda.empty(shape, dtype)
+def dropout_mask(x: Any, rate: float, seed: int, call: int) -> Any:
+    """The same seed and call number give the same mask, though not that of the NumPy op."""
+    mask = cuda.empty(x.shape, x.dtype)
     count, scale = mask.size, 1 / (1 - rate)
-    flat.each("dropout.cu", "dropout_mask", dtype, -(-count // 4), mask, count, rate, scale, seed, call)
+    flat.each("dropout.cu", "dropout_mask", x.dtype, -(-count // 4), mask, count, rate, scale, seed, call)
     return mask

@@ -1,4 +1,4 @@
-"""CUDA twins of npzf.ops.pooling."""
+"""Max pooling with switches, and unpooling, on the GPU (section 2.1, figure 1)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from npzf import cuda
 from npzf.geometry import output_size
+from npzf.ops.gpu import flat
 from npzf.ops.pooling import Switches
-from twins import flat
 
 
 def _lines(width: int, maps: int, lines: int, lanes: int) -> tuple[tuple[int, int], tuple[int]]:
@@ -27,12 +27,13 @@ def max_pool(x: Any, window: int, stride: int, pad: int = 0, ceil: bool = False,
     grid, block = _lines(ow, c, n * oh, lanes)
     kernel = f"max_pool<{cuda.c_type(x.dtype)}, {lanes}>"
     cuda.launch("pooling.cu", kernel, grid, block, x, y, index, n, h, w, c, oh, ow, window, stride, pad)
-    return y, Switches(index, (h, w)) if record else None
+    return y, Switches(index, (h, w), (window, stride, pad)) if record else None
 
 
-def unpool(y: Any, switches: Switches, window: int, stride: int, pad: int = 0, overwrite: bool = False) -> Any:
-    """Unlike the NumPy op it must be told how the window moved: the pixels look for their windows."""
-    (n, oh, ow, c), (h, w) = y.shape, switches.size
+def unpool(y: Any, switches: Switches, overwrite: bool = False) -> Any:
+    """A gather, without atomics: each pixel looks into the windows that could have chosen it."""
+    switches.check(y)
+    (n, oh, ow, c), (h, w), (window, stride, pad) = y.shape, switches.size, switches.moves
     x = cuda.empty((n, h, w, c), y.dtype)
     lanes = flat.pack(c, y.dtype, y, switches.index)
     grid, block = _lines(w, c, n * h, lanes)

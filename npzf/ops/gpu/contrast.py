@@ -1,4 +1,4 @@
-"""CUDA twins of npzf.ops.contrast."""
+"""Both contrast normalisations and their gradients on the GPU (section 2)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from npzf import cuda
-from twins import flat
+from npzf.ops.gpu import flat
 
 TOGETHER = 1024  # numbers that a block of across_maps takes, in whole pixels
 

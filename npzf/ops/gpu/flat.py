@@ -1,4 +1,4 @@
-"""Launching kernels that treat every number alike: elementwise ops, dropout, SGD and the sums of section 3."""
+"""Launching kernels that treat every number alike: relu, dropout, SGD and sums (sections 2 and 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CUDA twins of npzf.ops.convolution."""
+"""Convolution, its transpose and its filter gradient on the GPU (section 3, figure 3; section 2.1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from npzf import cuda
 from npzf.geometry import output_size
-from twins import flat
+from npzf.ops.gpu import flat
 
 LARGEST = 2**31 - 1  # numbers in one array that a kernel's ints can count
 WORKSPACE = 256 << 20  # bytes that a filter gradient's partial sums may take
@@ -55,7 +55,7 @@ def _counts(x: tuple, places: tuple[int, int], weight: tuple, groups: int) -> tu
     return x[0] * prod(places), weight[3], weight[0] // groups, prod(weight[1:])
 
 
-def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False, relu=False, precision="fp32") -> Any:
+def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False, relu=False, precision=None) -> Any:
     places = tuple(output_size(x.shape[1 + a], weight.shape[1 + a], stride, pad, ceil) for a in (0, 1))
     g = Geometry.of(x.shape, weight.shape, places, stride, pad, groups)
     y = cuda.empty((x.shape[0], *places, weight.shape[0]), x.dtype)
@@ -63,7 +63,7 @@ def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False, rel
     return y
 
 
-def convolve_transpose(y, weight, size, *, stride=1, pad=0, groups=1, precision="fp32") -> Any:
+def convolve_transpose(y, weight, size, *, stride=1, pad=0, groups=1, precision=None) -> Any:
     """A convolution of y with the flipped filters, for each of the stride * stride classes of x's pixels."""
     (n, oh, ow, o), (_, kh, kw, maps) = y.shape, weight.shape
     x = cuda.empty((n, *size, maps * groups), y.dtype)
@@ -92,14 +92,14 @@ def _classes(size: int, window: int, stride: int, pad: int) -> Iterator[tuple[in
         yield first, -(-(size - first) // stride), taps - 1 - before, tap, taps
 
 
-def _convolve(x: Any, weight: Any, bias: Any, y: Any, g: Geometry, groups: int, relu: bool, precision: str) -> None:
+def _convolve(x: Any, weight: Any, bias: Any, y: Any, g: Geometry, groups: int, relu: bool, precision: str | None) -> None:
     places, outs, dtype = g.places, g.outs, x.dtype
     lanes, kind = flat.pack(g.maps, dtype, x, weight), cuda.c_type(dtype)
     arguments, shared = (x, weight, bias, y, vars(g), int(relu)), outs * g.depth * dtype.itemsize
     if outs <= 4 and shared <= 96 * 1024:
         instance, grid = f"convolve_narrow<{kind}, {outs}, {lanes}>", (-(-places // 128), groups)
         cuda.launch("convolve_narrow.cu", instance, grid, (128,), *arguments, shared=shared)
-    elif precision == "tf32" and dtype == "float32":
+    elif (precision or cuda.precision()) == "tf32" and dtype == "float32":
         wide = _tile(outs, (128, 96, 64))
         warp = {128: (64, 32), 96: (32, 48), 64: (32, 32)}[wide]
         instance = f"convolve_tf32<128, {wide}, 16, {warp[0]}, {warp[1]}, 4, {lanes}>"
@@ -120,7 +120,7 @@ def _tile(length: int, widths: tuple[int, ...]) -> int:
     return min(widths, key=lambda wide: -(-length // wide) * wide)
 
 
-def filter_gradient(x, gy, weight, *, stride=1, pad=0, groups=1, precision="fp32") -> Any:
+def filter_gradient(x, gy, weight, *, stride=1, pad=0, groups=1, precision=None) -> Any:
     g = Geometry.of(x.shape, weight.shape, gy.shape[1:3], stride, pad, groups)
     outs, depth = g.outs, g.depth
     packs = flat.pack(outs, x.dtype, gy), flat.pack(g.maps, x.dtype, x)
@@ -130,7 +130,7 @@ def filter_gradient(x, gy, weight, *, stride=1, pad=0, groups=1, precision="fp32
     else:
         high, slice_ = _tile(outs, (128, 96, 64)), 16 if packs == (4, 4) else 8
         wide = 96 if packs == (4, 4) else 64
-        if precision == "tf32":
+        if (precision or cuda.precision()) == "tf32":
             slice_, shared = 16, 4 * 16 * (high + wide + 16) * 4
             warp = {128: (64, 32), 96: (48, 32), 64: (32, 32)}[high]
             threads = high // warp[0] * (wide // warp[1]) * 32
@@ -148,6 +148,10 @@ def filter_gradient(x, gy, weight, *, stride=1, pad=0, groups=1, precision="fp32
     grid = (tiles, groups, splits)
     cuda.launch(file, instance, grid, (threads,), x, gy, partial, vars(g), each, shared=shared)
     return partial[0] if splits == 1 else flat.sum_parts(partial, weight.shape)
+
+
+def bias_gradient(gy: Any) -> Any:
+    return flat.sum_rows(gy)
 
 
 def im2col(x, weight_shape, *, stride=1, pad=0, groups=1, group=0, ceil=False) -> Any:

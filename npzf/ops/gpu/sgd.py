@@ -1,15 +1,15 @@
-"""CUDA twins of the two loops of npzf.training.sgd."""
+"""SGD in one pass over the parameters, and the filter clip, on the GPU (section 3)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from npzf import cuda
-from twins import flat
+from npzf.ops.gpu import flat
 
 
 def move(parameter: Any, gradient: Any, velocity: Any, rate: float, momentum: float, decay: float) -> None:
-    """SGD._move: velocity = momentum * velocity + gradient + decay * parameter; parameter -= rate * velocity."""
+    """velocity = momentum * velocity + gradient + decay * parameter; parameter -= rate * velocity."""
     count, dtype = parameter.size, parameter.dtype
     flat.each("sgd.cu", "sgd_step", dtype, count, parameter, gradient, velocity, count, rate, momentum, decay)
 
