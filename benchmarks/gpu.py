@@ -21,19 +21,13 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from blocks import LAYERS
 
 import npzf
 from npzf import cuda
 from npzf.ops import contrast, convolution, pooling
 
 RESULTS = Path(__file__).parent / "results"
-LAYERS = {  # figure 3: input side, maps in, maps out, window, stride, pad
-    "conv1": (224, 3, 96, 7, 2, 0),
-    "conv2": (55, 96, 256, 5, 2, 0),
-    "conv3": (13, 256, 384, 3, 1, 1),
-    "conv4": (13, 384, 384, 3, 1, 1),
-    "conv5": (13, 384, 256, 3, 1, 1),
-}
 TOLERANCE = {"fp32": 1e-4, "tf32": 5e-3}  # of the largest number; both sides round
 
 
