@@ -3,7 +3,8 @@
     1. run the images forward; each max pooling records its switches
     2. in the layer looked at, set every activation to zero but one
     3. walk down: unpool through the switches, rectify the signal, filter with the transposed filters
-Contrast normalisation and dropout pass the signal on, biases are left out.
+Contrast normalisation and dropout pass the signal on, biases are left out. What the relu does on the way down is all that
+tells a deconvnet from a gradient and from guided backpropagation: the same walk makes all three.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from npzf import cuda
 from npzf.layers import Keep, Rules
 from npzf.network import Network
+from npzf.parts import Part
 
 Unit = int | tuple[int | np.ndarray, int | np.ndarray, int | np.ndarray] | None
 
@@ -25,27 +27,53 @@ def project(
     *,
     overwrite: bool = False,
     norm_gradient: bool = False,
+    relu: str = "deconvnet",
 ) -> np.ndarray:
     """The deconvnet's picture of each image, (N, H, W, C) like x, from the activations after the named layer.
 
     unit: None for the whole layer; a map, seeded at its strongest place in each image; or (map, row, column), each a number
     or one for each image (N,). The seed is the activation's own value; the walk passes every layer from the named one down.
-    Options: Rules. ValueError for a layer or unit that does not exist.
+    Options: Rules; with relu="gradient" and norm_gradient=True it is the activation times its gradient. ValueError for a layer,
+    unit or relu that does not exist.
     """
-    keep = Keep.GRADIENTS if norm_gradient else Keep.SWITCHES
-    y = net.activations(x, (layer,), keep)[layer]
-    return net.project_down(layer, seed(y, unit), Rules(overwrite=overwrite, norm_gradient=norm_gradient))
+    rules = Rules(overwrite, norm_gradient, relu)
+    y = net.activations(x, (layer,), rules.keep)[layer]
+    return net.project_down(layer, seed(y, unit), rules)
+
+
+def project_units(net: Network, x: np.ndarray, layer: str, images: np.ndarray, unit: tuple) -> list[np.ndarray]:
+    """Pictures of single units of a local layer, each on its receptive field alone, clipped at the border: list of (h, w, C).
+
+    x (N, H, W, C); images (U,): the image of each unit; unit: (maps, rows, columns), each (U,). The same bits as project's
+    pictures have there, for work that grows with the field: conv1's is 7 of ZFNet's 224 pixels. ValueError for a layer whose
+    units see everything, or on another device than the CPU.
+    """
+    field = net.fields().get(layer)
+    if field is None or field.whole or net.device != "cpu":
+        raise ValueError(f"layer is {layer!r} on {net.device}, expected a layer with receptive fields, on the CPU")
+    y = net.activations(x, (layer,), Keep.SWITCHES)[layer]
+    part = net.project_down(layer, Part.units(y, images, *unit), Rules())
+    pictures = []
+    for values, top, left, row, column in zip(part.values, part.rows, part.columns, *unit[1:], strict=True):
+        ys, xs = field.patch(row, column, *x.shape[1:3])
+        pictures.append(values[ys.start - top : ys.stop - top, xs.start - left : xs.stop - left])
+    return pictures
 
 
 def seed(y: np.ndarray, unit: Unit) -> np.ndarray:
     """y (N, H, W, C) or (N, F) with every activation but the unit's set to zero; unit as for project."""
     if unit is None:
         return y
-    place = (np.arange(len(y)), *(np.broadcast_to(part, len(y)) for part in _place(y, unit)))
-    place = tuple(cuda.beside(np.ascontiguousarray(part), y) for part in place)
+    place = where(y, unit)
     seeded = np.zeros_like(y)
     seeded[place] = y[place]
     return seeded
+
+
+def where(y: np.ndarray, unit: Unit) -> tuple[np.ndarray, ...]:
+    """The index, one entry an image, of a unit in y (N, H, W, C) or (N, F); unit as for project, but not None."""
+    place = (np.arange(len(y)), *(np.broadcast_to(part, len(y)) for part in _place(y, unit)))
+    return tuple(cuda.beside(np.ascontiguousarray(part), y) for part in place)
 
 
 def strongest(y: np.ndarray, index: int | np.ndarray) -> tuple[np.ndarray, np.ndarray]:

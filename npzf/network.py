@@ -14,6 +14,7 @@ import numpy as np
 from npzf import arrays, cuda, layers, storage
 from npzf.geometry import Field
 from npzf.layers import Concatenate, Conv, Flatten, FullyConnected, Keep, Layer, Relu, Rules
+from npzf.parts import Part
 from npzf.scaling import Scaling
 
 INPUT = "input"
@@ -149,15 +150,17 @@ class Network:
         return gradients.get(INPUT)
 
     @_in_its_precision
-    def project_down(self, layer: str, signal: np.ndarray, rules: Rules) -> np.ndarray:
-        """The deconvnet's walk (section 2.1): signal, at the output of this layer -> pixels (N, H, W, C).
+    def project_down(self, layer: str, signal: np.ndarray | Part, rules: Rules) -> np.ndarray | Part:
+        """The deconvnet's walk (section 2.1): signal, at the output of this layer -> pixels (N, H, W, C); or a Part, a Part.
 
         Every layer from this one down must have run with Keep.SWITCHES; what they kept is released.
         """
         signals = {layer: signal}
         for name in reversed(self._ran):
             if name in signals:
-                self._deal(signals, self.sources[name], self.layers[name].project(signals.pop(name), rules))
+                signal, step = signals.pop(name), self.layers[name]
+                down = step.project_part if isinstance(signal, Part) else step.project
+                self._deal(signals, self.sources[name], down(signal, rules))
             self.layers[name].kept = None
         self._ran = []
         return signals[INPUT]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -35,3 +35,7 @@ class Concatenate(Layer):
     def project(self, y, rules):
         """Each branch gets its own maps back."""
         return self.backward(y)
+
+    def project_part(self, part, rules):
+        """The same on rectangles."""
+        return [replace(part, values=values) for values in self.backward(part.values)]

@@ -67,5 +67,11 @@ class Conv(Layer):
         """Deconvnet: the same filters, transposed; the bias is not undone."""
         return op.convolve_transpose(y, self.parameters["weight"], self.size, **self._geometry())
 
+    def project_part(self, part, rules):
+        """The same on rectangles: h x w places see (h - 1) * stride + window pixels."""
+        size = tuple((side - 1) * self.stride + self.window for side in part.values.shape[1:3])
+        values = op.convolve_transpose(part.values, self.parameters["weight"], size, stride=self.stride, groups=self.groups)
+        return part.below(values, self.stride, self.pad, self.size)
+
     def _geometry(self):
         return {"stride": self.stride, "pad": self.pad, "groups": self.groups}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
 from npzf.geometry import Field
+from npzf.parts import Part
 
 Shape = tuple[int, ...]
 
@@ -22,16 +23,31 @@ class Keep(IntEnum):
     TRAIN = 3  # and dropout drops
 
 
+BACKWARD_RELUS = ("deconvnet", "gradient", "guided")
+
+
 @dataclass(frozen=True)
 class Rules:
     """Where deconvnets differ on the way down; the defaults are the paper's (section 2.1).
 
     overwrite: where pooling windows share a switch, the last one wins instead of all adding up.
     norm_gradient: contrast normalisation is passed through by its true gradient instead of unchanged.
+    relu: "deconvnet" rectifies the signal; "gradient" lets it pass where the relu's output was positive (Simonyan et al. 2013);
+    "guided" does both (Springenberg et al. 2014, section 3.4).
     """
 
     overwrite: bool = False
     norm_gradient: bool = False
+    relu: str = "deconvnet"
+
+    def __post_init__(self):
+        if self.relu not in BACKWARD_RELUS:
+            raise ValueError(f"relu is {self.relu!r}, expected one of {', '.join(BACKWARD_RELUS)}")
+
+    @property
+    def keep(self) -> Keep:
+        """What the forward pass must keep for a walk down by these rules."""
+        return Keep.GRADIENTS if self.norm_gradient or self.relu != "deconvnet" else Keep.SWITCHES
 
 
 @dataclass(eq=False)
@@ -69,8 +85,12 @@ class Layer:
         """The part of backward that sets the gradients; alone it serves the lowest layer, whose gx nobody needs."""
 
     def project(self, y: np.ndarray, rules: Rules) -> np.ndarray:
-        """The deconvnet's step down, y -> x, after forward(x, Keep.SWITCHES or more)."""
+        """The deconvnet's step down, y -> x, after forward(x, rules.keep or more)."""
         raise NotImplementedError
+
+    def project_part(self, part: Part, rules: Rules) -> Part:
+        """The same for single units within their receptive field; as it stands for layers that treat every number alike."""
+        return replace(part, values=self.project(part.values, rules))
 
 
 def initial_weight(shape: Shape, initial: str | float, generator: np.random.Generator, dtype: np.dtype) -> np.ndarray:

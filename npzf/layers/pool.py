@@ -9,6 +9,7 @@ import numpy as np
 from npzf.geometry import output_size
 from npzf.layers.layer import Keep, Layer, positive
 from npzf.ops import pooling as op
+from npzf.parts import unpool as unpool_part
 
 
 @dataclass(eq=False)
@@ -44,6 +45,10 @@ class MaxPool(Layer):
     def project(self, y, rules):
         """Deconvnet: unpool through the switches."""
         return op.unpool(y, self.kept, rules.overwrite)
+
+    def project_part(self, part, rules):
+        """The same on rectangles."""
+        return unpool_part(part, self.kept.index, self.kept.size, self.window, self.stride, self.pad)
 
 
 @dataclass(eq=False)

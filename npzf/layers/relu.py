@@ -1,4 +1,4 @@
-"""Rectification: max(x, 0) on the way up (section 2), and the same on the way down (section 2.1)."""
+"""Rectification: max(x, 0) on the way up (section 2), the same on the way down (section 2.1), or one of the two rivals there."""
 
 from __future__ import annotations
 
@@ -24,5 +24,7 @@ class Relu(Layer):
         return op.rectify_gradient(y, gy)
 
     def project(self, y, rules):
-        """Deconvnet: the signal itself is rectified, whatever was positive on the way up."""
-        return op.rectify(y)
+        """Deconvnet: the signal itself is rectified; gradient: it passes where the output was positive; guided: both."""
+        if rules.relu != "gradient":
+            y = op.rectify(y)
+        return y if rules.relu == "deconvnet" else op.rectify_gradient(self.kept, y)

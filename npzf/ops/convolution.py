@@ -21,6 +21,7 @@ from npzf.geometry import output_size
 from npzf.ops.twins import twin
 from npzf.threads import split
 
+SMALL = 10**6  # multiplications
 BLOCK_BYTES = 4 << 20  # columns of one block; of the sizes that benchmarks/blocks.py tries 4 and 8 MB are the fastest
 
 
@@ -105,16 +106,20 @@ def im2col(x: np.ndarray, window: Window, rows: slice, out: np.ndarray | None = 
 
 
 def col2im(columns: np.ndarray, window: Window, rows: slice, x: np.ndarray) -> None:
-    """The exact adjoint of im2col: adds every number of the columns to the place in x (n, H, W, C) it was taken from."""
-    (top, bottom), (n, h, w, c) = window.span(rows), x.shape
-    right, s = window.right(), window.stride
-    padded = np.zeros((n, bottom - top, right + window.pad, c), x.dtype)
-    seen = columns.reshape(n, rows.stop - rows.start, window.columns, window.height, window.width, c)
+    """The exact adjoint of im2col: adds every number of the columns to the place in x (n, H, W, C) it was taken from.
+
+    One by one, and never as sums of a block: with blocks in falling order the same numbers meet in the same order, and so have
+    the same bits, however the rows were divided.
+    """
+    padded, inner = _inside(x, window, rows)
+    seen = columns.reshape(x.shape[0], rows.stop - rows.start, window.columns, window.height, window.width, x.shape[3])
+    s = window.stride
     for kh in range(window.height):
         for kw in range(window.width):
             padded[:, kh : kh + s * seen.shape[1] : s, kw : kw + s * window.columns : s] += seen[:, :, :, kh, kw]
-    first, last, end = max(top, 0), min(bottom, h), min(right, w)
-    x[:, first:last, :end] += padded[:, first - top : last - top, window.pad : window.pad + end]
+    if inner is not None:
+        top, bottom = window.span(rows)
+        x[:, max(top, 0) : min(bottom, x.shape[1]), : min(window.right(), x.shape[2])] = padded[:, *inner]
 
 
 @twin
@@ -137,7 +142,7 @@ def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False, rel
             for maps_in, maps_out in _groups(x.shape[3], weight.shape[0], groups):
                 columns = im2col(x[block, ..., maps_in], window, rows, buffer)
                 buffer = columns if buffer is None else buffer
-                np.matmul(columns, weight[maps_out].reshape(-1, columns.shape[1]).T, out=ys[:, maps_out])
+                _product(columns, weight[maps_out].reshape(-1, columns.shape[1]).T, ys[:, maps_out])
             if bias is not None:
                 ys += bias
             if relu:
@@ -161,10 +166,12 @@ def convolve_transpose(y, weight, size, *, stride=1, pad=0, groups=1) -> np.ndar
     x = np.zeros((y.shape[0], *size, weight.shape[3] * groups), y.dtype)
 
     def some(images: slice) -> None:
-        for block, rows in window.blocks(images, weight.shape[3], y.itemsize):
+        for block, rows in reversed(list(window.blocks(images, weight.shape[3], y.itemsize))):  # col2im says why
             ys = y[block, rows].reshape(-1, weight.shape[0])
             for maps_in, maps_out in _groups(x.shape[3], weight.shape[0], groups):
-                columns = ys[:, maps_out] @ weight[maps_out].reshape(maps_out.stop - maps_out.start, -1)
+                filters = weight[maps_out].reshape(maps_out.stop - maps_out.start, -1)
+                columns = np.empty((len(ys), filters.shape[1]), y.dtype)
+                _product(ys[:, maps_out], filters, columns)
                 col2im(columns, window, rows, x[block, ..., maps_in])
 
     split(some, y.shape[0])
@@ -200,6 +207,20 @@ def filter_gradient(x, gy, weight, *, stride=1, pad=0, groups=1) -> np.ndarray:
 def bias_gradient(gy: np.ndarray) -> np.ndarray:
     """gbias[o] = sum over n, i, j of gy[n, i, j, o]; likewise for gy (N, O)."""
     return gy.sum(tuple(range(gy.ndim - 1)))
+
+
+def _product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    """out = a @ b, with the bits that these rows would have among many others: no result depends on its batch or block.
+
+    OpenBLAS adds up in another order in matrices of at most SMALL products, and in those of a single row.
+    """
+    enough = max(2, SMALL // b.size + 1)
+    if len(a) >= enough:
+        np.matmul(a, b, out=out)
+    else:
+        more = np.zeros((enough, a.shape[1]), a.dtype)
+        more[: len(a)] = a
+        out[...] = (more @ b)[: len(a)]
 
 
 def _groups(maps_in: int, maps_out: int, groups: int) -> Iterator[tuple[slice, slice]]:

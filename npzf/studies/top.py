@@ -13,7 +13,7 @@ import numpy as np
 
 from npzf import cuda
 from npzf.data import Squares, centre_crop
-from npzf.deconvnet import project
+from npzf.deconvnet import project, project_units
 from npzf.network import Network
 
 TOGETHER = 32  # units projected in one pass
@@ -79,19 +79,32 @@ def pictures(net: Network, squares: Squares, layer: str, top: Top, maps: Collect
     Both are lists over maps of lists of (h, w, C), strongest first, cut to the unit's receptive field; an activation that is not
     there or not positive has no picture.
     """
-    projections, patches = [[] for _ in maps], [[] for _ in maps]
-    wanted = [(at, m, k) for at, m in enumerate(maps) for k in range(top.values.shape[1]) if top.values[m, k] > 0]
-    field, (height, width, _) = net.fields()[layer], net.input_shape
+    found: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+    wanted = [(m, k) for m in maps for k in range(top.values.shape[1]) if top.values[m, k] > 0]
+    wanted.sort(key=lambda unit: top.images[unit])  # so that few images go forward for many units
     for start in range(0, len(wanted), TOGETHER):
-        part = wanted[start : start + TOGETHER]
-        m, k = (np.array([w[i] for w in part]) for i in (1, 2))
-        photographs = centre_crop(squares.take(top.images[m, k])[0], height)
-        local = len(net.shapes[layer]) == 3
-        x = net.scaling.input(photographs)
+        some = wanted[start : start + TOGETHER]
+        m, k = np.array(some).T
+        images, of_image = np.unique(top.images[m, k], return_inverse=True)
+        photographs = centre_crop(squares.take(images)[0], net.input_shape[0])
         unit = (m, top.rows[m, k], top.columns[m, k])
-        down = cuda.host(project(net, x, layer, unit if local else m))
-        for (at, *_), row, column, picture, photograph in zip(part, *unit[1:], down, photographs, strict=True):
-            patch = field.patch(row, column, height, width)
-            projections[at].append(picture[patch])
-            patches[at].append(photograph[patch])
-    return projections, patches
+        projections = _projections(net, net.scaling.input(photographs), layer, of_image, unit)
+        patches = _patches(net, photographs, layer, of_image, unit)
+        found.update(zip(some, zip(projections, patches, strict=True), strict=True))
+    ranked = [[found[m, k] for k in range(top.values.shape[1]) if (m, k) in found] for m in maps]
+    return [[pair[0] for pair in pairs] for pairs in ranked], [[pair[1] for pair in pairs] for pairs in ranked]
+
+
+def _projections(net: Network, x: np.ndarray, layer: str, images: np.ndarray, unit: tuple) -> list[np.ndarray]:
+    """The units' pictures, on their receptive fields alone where a layer has them."""
+    field, local = net.fields()[layer], len(net.shapes[layer]) == 3
+    if local and not field.whole and net.device == "cpu":
+        return project_units(net, x, layer, images, unit)
+    down = cuda.host(project(net, x[images], layer, unit if local else unit[0]))
+    return [picture[field.patch(row, column, *x.shape[1:3])] for picture, row, column in zip(down, *unit[1:], strict=True)]
+
+
+def _patches(net: Network, photographs: np.ndarray, layer: str, images: np.ndarray, unit: tuple) -> list[np.ndarray]:
+    """What the units see of their photographs."""
+    field, size = net.fields()[layer], photographs.shape[1:3]
+    return [photographs[n][field.patch(row, column, *size)] for n, row, column in zip(images, *unit[1:], strict=True)]
