@@ -1,7 +1,10 @@
 """The paper's figures as files: pictures (Pillow), plots (Matplotlib, imported late), a page of them all."""
 
+from npzf.render.architecture import architecture_figure
 from npzf.render.evolution import animation, strip
 from npzf.render.features import top_sheet
+from npzf.render.invariance import invariance_figure
+from npzf.render.occlusion import occlusion_figure
 from npzf.render.page import Section, write_page
 from npzf.render.pictures import enlarge, filters, grid, mid_grey, mid_grey_each, save_png
 from npzf.render.plots import heat_map, loss_plot, read_log
@@ -9,13 +12,16 @@ from npzf.render.plots import heat_map, loss_plot, read_log
 __all__ = [
     "Section",
     "animation",
+    "architecture_figure",
     "enlarge",
     "filters",
     "grid",
     "heat_map",
+    "invariance_figure",
     "loss_plot",
     "mid_grey",
     "mid_grey_each",
+    "occlusion_figure",
     "read_log",
     "save_png",
     "strip",

@@ -1,7 +1,23 @@
 """The paper's figures and Table 1, one file each."""
 
+from npzf.studies.architecture import Diagnosis, diagnose
+from npzf.studies.correspondence import Correspondence, correspondence
 from npzf.studies.evolution import Evolution
+from npzf.studies.invariance import Invariance, invariance
 from npzf.studies.occlusion import Occlusion, occlusion
 from npzf.studies.top import Top, pictures, top_activations
 
-__all__ = ["Evolution", "Occlusion", "Top", "occlusion", "pictures", "top_activations"]
+__all__ = [
+    "Correspondence",
+    "Diagnosis",
+    "Evolution",
+    "Invariance",
+    "Occlusion",
+    "Top",
+    "correspondence",
+    "diagnose",
+    "invariance",
+    "occlusion",
+    "pictures",
+    "top_activations",
+]

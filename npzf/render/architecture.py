@@ -1,0 +1,71 @@
+"""Figure 6: one layer of one or two nets side by side: filters before and after the RMS clip, spectra, aliasing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from npzf.render import plots
+from npzf.render.pictures import filters
+
+BAND_COLOURS = ("#0072b2", "#b8b8b8", "#d55e00")  # very low, middle, very high
+BAND_NAMES = ("very low", "middle", "very high")
+
+
+def architecture_figure(
+    diagnoses: Sequence, clipped: Sequence[np.ndarray], noise: np.ndarray, names: Sequence[str], path: str | Path
+) -> Path:
+    """Draw a Diagnosis for each net, a column a net, as a PNG; returns the path.
+
+    clipped: its filters (O, KH, KW, C) after the clip; noise (3,): the spectral shares of white noise; names: of the nets.
+    Filters are shown where they have 1 or 3 channels, all of one net with one scale. ValueError when lists do not match, OSError
+    if the file cannot be written.
+    """
+    import matplotlib
+
+    if not len(diagnoses) == len(clipped) == len(names) > 0:
+        counts = f"{len(diagnoses)}, {len(clipped)}, {len(names)}"
+        raise ValueError(f"diagnoses, clipped and names must be as many, at least one; got {counts}")
+    visible = all(one.weight.shape[3] in (1, 3) for one in diagnoses)
+    heights = [3.2, 3.2, 1.6, 1.6] if visible else [1.6, 1.6]
+    with matplotlib.rc_context(plots.STYLE):
+        figure = plots._figure(5.2 * len(names), sum(heights) + 0.6)
+        panels = figure.subplots(len(heights), len(names), height_ratios=heights, squeeze=False)
+        for column, one, after, name in zip(panels.T, diagnoses, clipped, names, strict=True):
+            if visible:
+                _filters(column[0], one.weight, np.abs(one.weight).max(), "one scale, as they are")
+                _filters(column[1], after, np.abs(after).max(), "one scale, after the RMS clip")
+            _spectra(column[-2], one.shares, noise)
+            _aliasing(column[-1], one)
+            size = f"{one.weight.shape[1]}x{one.weight.shape[2]}"
+            words = f"{name}: {one.layer}, {len(one.weight)} filters {size}, stride {one.stride}, {one.dead.sum()} dead"
+            column[0].set_title(f"{words}\n\n{column[0].get_title(loc='left')}", loc="left", parse_math=False)
+        panels[-2, 0].legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=3, frameon=False, handlelength=1, fontsize=8)
+        return plots._save(figure, path)
+
+
+def _filters(axes, weight: np.ndarray, scale: float, title: str) -> None:
+    axes.imshow(filters(weight, zoom=8, scale=float(scale) or 1.0), interpolation="antialiased")
+    axes.set_title(title, loc="left")
+    axes.axis("off")
+
+
+def _spectra(axes, shares: np.ndarray, noise: np.ndarray) -> None:
+    """A bar a filter, those with most very high frequencies first; dotted: what white noise would have."""
+    shares = shares[np.lexsort((shares[:, 0], -shares[:, 2]))]
+    place, below = np.arange(len(shares)), np.zeros(len(shares))
+    for part, colour, name in zip((0, 1, 2), BAND_COLOURS, BAND_NAMES, strict=True):
+        axes.bar(place, shares[:, part], 1.0, below, color=colour, label=name, lw=0)
+        below = below + shares[:, part]
+    for edge in (noise[0], noise[0] + noise[1]):
+        axes.axhline(edge, color="#000000", lw=0.8, ls=":")
+    axes.set_title("spectral shares of each filter (dotted: white noise)", loc="left")
+    axes.set(xlim=(-0.5, len(shares) - 0.5), ylim=(0, 1), xticks=[])
+
+
+def _aliasing(axes, one) -> None:
+    """The share folded back for each map, largest first."""
+    axes.bar(np.arange(len(one.aliased)), np.sort(one.aliased)[::-1], 1.0, color="#56b4e9", lw=0)
+    axes.axhline(one.aliased.mean(), color="#000000", lw=0.8, ls="--")
+    axes.set_title(f"energy that the stride of {one.stride} folds back, mean {one.aliased.mean():.1%}", loc="left")
+    axes.set(xlim=(-0.5, len(one.aliased) - 0.5), ylim=(0, 1), xlabel="maps, most aliased first")

@@ -1,0 +1,154 @@
+"""Figure 5: a mean over the image does not notice that it moves, a map moves by the stride, and pixels move as said."""
+
+import numpy as np
+import pytest
+from compare import close
+
+from npzf import layers
+from npzf.network import Network
+from npzf.scaling import Scaling
+from npzf.studies import invariance
+from npzf.studies.invariance import AMOUNTS, default_amounts, low_and_high, mean_colour, transformed
+
+SIDE, GREY = 32, 60.0
+SPOT = slice(12, 20)  # the middle 8 x 8 pixels
+
+
+def spot(height=8):
+    """A grey photograph with a bright spot in its middle, its rows all different."""
+    photograph = np.full((SIDE, SIDE, 3), int(GREY), np.uint8)
+    photograph[12 : 12 + height, SPOT] = 100 + 10 * np.arange(height)[:, None, None]
+    return photograph
+
+
+def averaging(stride=2):
+    """pool halves the image, fc gives as scores the means of red and of nothing: classes 0 and 1."""
+    table = [
+        ("conv1", layers.Conv(1, 1)),
+        ("pool1", layers.MaxPool(stride, stride)),
+        ("conv2", layers.Conv(2, 1)),
+        ("mean", layers.GlobalAveragePool()),
+    ]
+    net = Network((SIDE, SIDE, 3), table, dtype="float64", initial=0.0)
+    net.parameters["conv1/weight"][..., 0] = 1
+    net.parameters["conv2/weight"][0] = 0.1
+    net.scaling = Scaling(np.full(3, GREY))
+    return net
+
+
+def study(kind, amounts, photograph=None, **options):
+    photograph = spot() if photograph is None else photograph
+    return invariance(averaging(), photograph[None], [0], ("pool1", "mean"), kind, amounts, **options)
+
+
+def test_the_mean_does_not_notice_a_translation_by_the_stride_and_the_map_moves():
+    found = study("translation", [-8, -2, 0, 2, 8])
+    close(found.distances["mean"], np.zeros((1, 5)), 0)
+    assert np.ptp(found.probability) == 0 and 0.5 < found.probability[0, 0] < 1
+    pooled = averaging().forward(spot()[None] - GREY, upto="pool1")
+    by_hand = [np.linalg.norm(np.roll(pooled, amount // 2, axis=1) - pooled) for amount in (-8, -2, 0, 2, 8)]
+    close(found.distances["pool1"][0], by_hand, 1e-12)
+    assert found.distances["pool1"][0, 2] == 0
+
+
+def test_half_a_stride_is_noticed_above_the_pool():
+    """Rows of equal pairs: an odd number of pixels takes the pairs apart."""
+    found = study("translation", [1, 3, 4])
+    assert (found.distances["mean"][0] > 0).tolist() == [True, True, False]
+
+
+def test_what_leaves_the_photograph_is_gone():
+    found = study("translation", [-SIDE, SIDE])
+    pooled = averaging().forward(spot()[None] - GREY, upto="pool1")
+    close(found.distances["pool1"][0], [np.linalg.norm(pooled)] * 2, 1e-12)
+    close(found.probability, [[0.5, 0.5]], 1e-12)  # the mean colour is 0 for the net: it guesses
+
+
+def test_quarter_turns_of_the_map():
+    found = study("rotation", [0, 90, 180, 270])
+    pooled = averaging().forward(spot()[None] - GREY, upto="pool1")[0]
+    by_hand = [np.linalg.norm(np.rot90(pooled, k) - pooled) for k in range(4)]
+    close(found.distances["pool1"][0], by_hand, 1e-12)
+    close(found.distances["mean"], np.zeros((1, 4)), 1e-12)
+
+
+def test_a_larger_spot_has_a_larger_mean():
+    found = study("scale", [1, 1.4, 1.8])
+    assert found.distances["mean"][0, 0] == 0
+    assert (np.diff(found.distances["mean"][0]) > 0).all() and (np.diff(found.probability[0]) > 0).all()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_the_batch_does_not_matter(batch):
+    one, other = (study("rotation", [0, 30, 60, 90, 120], batch=b) for b in (batch, 16))
+    np.testing.assert_array_equal(one.probability, other.probability)
+    np.testing.assert_array_equal(one.distances["pool1"], other.distances["pool1"])
+
+
+def test_each_photograph_has_its_label():
+    photographs = np.stack([spot(), spot(), spot(2)])
+    found = invariance(averaging(), photographs, [0, 1, 0], ["mean"], "translation", [0])
+    close(found.probability[0] + found.probability[1], [1.0], 1e-12)
+    assert found.probability[2, 0] < found.probability[0, 0]
+    assert list(found.distances) == ["mean"] and found.distances["mean"].shape == (3, 1)
+
+
+def test_transformations_by_hand():
+    pixels = np.random.default_rng(0).integers(0, 256, (10, 10, 3), np.uint8)
+    down = transformed(pixels, "translation", 3, (1, 2, 3))
+    np.testing.assert_array_equal(down[3:], pixels[:-3])
+    assert (down[:3] == (1, 2, 3)).all()
+    np.testing.assert_array_equal(transformed(pixels, "translation", -3, (1, 2, 3))[:-3], pixels[3:])
+    for k in range(4):
+        np.testing.assert_array_equal(transformed(pixels, "rotation", 90 * k, (0, 0, 0)), np.rot90(pixels, k))
+    np.testing.assert_array_equal(transformed(pixels, "scale", 1, (0, 0, 0)), pixels)
+    ramp = np.repeat(np.arange(0, 200, 10, np.uint8)[:, None, None], 20, axis=1).repeat(3, axis=2)
+    twice = transformed(ramp, "scale", 2, (0, 0, 0))
+    assert np.abs(twice[:, 0, 0] - (95 + (np.arange(20) - 9.5) * 5)).max() <= 1  # half as steep about the same middle
+
+
+def test_the_papers_ranges():
+    assert [(a[0], a[-1]) for a in AMOUNTS.values()] == [(-60, 60), (1, 1.8), (0, 350)]
+    assert default_amounts("translation", 112)[[0, -1]].tolist() == [-30, 30]
+    assert invariance(averaging(), spot()[None], [0], ["mean"], "scale").probability.shape == (1, 17)
+
+
+def test_the_layers_that_stand_for_1_and_7():
+    assert low_and_high(averaging()) == ("pool1", "pool1")
+    table = [("a", layers.Conv(2, 1)), ("b", layers.Relu()), ("c", layers.Conv(2, 1)), ("d", layers.Relu())]
+    table += [("e", layers.Dropout(0.5)), ("f", layers.Conv(2, 1))]
+    assert low_and_high(Network((4, 4, 3), table)) == ("b", "d")
+    with pytest.raises(ValueError, match="the net has 1 layers with filters, expected at least two"):
+        low_and_high(Network((4, 4, 3), table[:2]))
+
+
+def test_mean_colour():
+    net = averaging()
+    assert mean_colour(net) == (60, 60, 60)
+    net.scaling = Scaling(np.stack([np.full((SIDE, SIDE), c) for c in (10.0, 20.0, 30.0)], axis=2))
+    assert mean_colour(net) == (10, 20, 30)
+    net.scaling = Scaling()
+    assert mean_colour(net) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"kind": "shear"}, "kind is 'shear', expected one of translation, scale, rotation"),
+        ({"kind": "scale", "amounts": [0]}, "kind is 'scale', amount 0.0, expected"),
+        ({"labels": [2]}, r"labels are \[2\], expected 1 from 0 to 1"),
+        ({"labels": [0, 1]}, "labels are .* expected 1 from"),
+        ({"layers": ["conv9"]}, "layer is 'conv9', expected one of"),
+    ],
+)
+def test_bad_arguments_are_named_in_one_line(options, named):
+    usual = {"photographs": spot()[None], "labels": [0], "layers": ["mean"], "kind": "rotation", "amounts": None}
+    with pytest.raises(ValueError, match=named) as caught:
+        invariance(averaging(), **(usual | options))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_net_without_scores_is_refused():
+    net = Network((SIDE, SIDE, 3), [("conv1", layers.Conv(1, 1))])
+    with pytest.raises(ValueError, match=r"the net's last layer, 'conv1', gives \(32, 32, 1\), expected scores"):
+        invariance(net, spot()[None], [0], ["conv1"], "scale")

@@ -1,0 +1,40 @@
+"""The studies of figures 5 to 7 and Table 1 of a net that was moved with to("cuda"): the same as of the net that stayed."""
+
+import copy
+
+import numpy as np
+import pytest
+from compare import close, normal
+from toy import tiny
+
+from npzf import cuda
+from npzf.studies import correspondence, diagnose, invariance, occlusion
+
+X = normal(3, 7, 7, 3)
+PHOTOGRAPHS = np.random.default_rng(0).integers(0, 256, (2, 7, 7, 3), np.uint8)
+
+STUDIES = {
+    "invariance": lambda net: (lambda f: (f.probability, *f.distances.values()))(
+        invariance(net, PHOTOGRAPHS, [0, 2], ("norm1", "relu2"), "rotation", [0, 20, 90])
+    ),
+    "correspondence": lambda net: [
+        row.with_zeros
+        for row in correspondence(net, X, {"middle": np.full((3, 2), 3)}, ["relu2"], 3, random_sets=2)["relu2"].values()
+    ],
+    "architecture": lambda net: (lambda f: (f.weight, f.dead, f.shares, f.aliased, f.rms))(
+        diagnose(net, [(X, None, np.arange(3))], "conv1")
+    ),
+    "occlusion": lambda net: (lambda f: (f.probability, f.best, f.activity))(occlusion(net, X[0], 1, 3, 2, layer="conv1")),
+}
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_a_study_is_the_same_there(gpu, study):
+    stays = tiny()
+    goes = copy.deepcopy(stays).to("cuda")
+    found = study(goes)
+    with cuda.on(None):
+        expected = study(stays)
+    for one, other in zip(found, expected, strict=True):
+        assert type(one) is np.ndarray
+        close(1.0 * one, 1.0 * other, 1e-9)

@@ -1,0 +1,113 @@
+"""The scripts of figures 5 to 7, Table 1 and foreign weights as a user runs them: what they print, write and refuse."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+from test_scripts import noise, refuses, works
+
+import npzf
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two untrained nets, with and without names, two photographs with landmarks, and a class folder of more."""
+    root = tmp_path_factory.mktemp("studies")
+    named = npzf.small_zfnet(2, 64)
+    named.classes = ("ant", "bee")
+    named.save(root / "named.h5")
+    npzf.small_zfnet(3, 64, seed=1).save(root / "other.h5")
+    (root / "more" / "ant").mkdir(parents=True)
+    for i in range(4):
+        Image.fromarray(noise(i, (70, 90))).save(root / "more" / "ant" / f"{i}.png")
+    for i, name in enumerate(("one.png", "two.png")):
+        Image.fromarray(noise(10 + i, (80, 100))).save(root / name)
+    marks = {"eye": [30, 40], "nose": [60, 50]}
+    (root / "landmarks.json").write_text(json.dumps({"one.png": marks, "two.png": marks}))
+    return root
+
+
+def test_invariance(folder, tmp_path):
+    out = tmp_path / "new" / "invariance.png"
+    printed = works("invariance", folder / "named.h5", folder / "one.png", folder / "two.png", "--labels", 0, 1, "--out", out)
+    assert "translation, 25 amounts from -17 to 17" in printed and "rotation, 36 amounts from 0 to 350" in printed
+    assert "norm1 up to" in printed and "relu7 up to" in printed and "  bee: distance" in printed and str(out) in printed
+    assert Image.open(out).size[0] > 1000
+
+
+def test_correspondence_prints_the_papers_table_beside_its_own(folder, tmp_path):
+    arguments = [folder / "named.h5", folder / "landmarks.json", "--layers", "relu5", "relu7", "--size", 9, "--random-sets", 2]
+    printed = works("correspondence", *arguments, "--picture", tmp_path / "seen.png")
+    assert "2 images of 64 x 64 pixels, 1 pairs; squares of 9 x 9" in printed
+    rows = [line for line in printed.splitlines() if line.strip().startswith("nose")]
+    assert len(rows) == 2 and all("0.079 +- 0.017" in row and row.count("+-") == 4 for row in rows)
+    assert Image.open(tmp_path / "seen.png").size == (3 * 64 + 2 * 6, 2 * 64 + 6)
+    assert works("correspondence", *arguments) == printed.replace(f"{tmp_path / 'seen.png'}\n", "")
+
+
+def test_architecture_of_two_nets(folder, tmp_path):
+    printed = works("architecture", folder / "named.h5", folder / "other.h5", "--images", folder / "more", "--out", tmp_path)
+    assert printed.count("dead maps") == 2 and "very low (below 1/12)" in printed and "RMS above 0.1" in printed
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["architecture_1.png", "architecture_2.png"]
+
+
+def test_occlusion(folder, tmp_path):
+    out, others = tmp_path / "occlusion.png", ["--others", folder / "more"]
+    printed = works("occlusion", folder / "one.png", folder / "named.h5", "--step", 16, "--label", 1, *others, "--out", out)
+    assert "100 x 80 pixels, of which the centre square is resized to 64 x 64" in printed
+    assert "grey is 0 in units of the net's input" in printed and "pool5, map " in printed and "bee: " in printed
+    assert Image.open(out).size[0] > 2000
+    works("occlusion", folder / "two.png", folder / "other.h5", "--step", 30, "--layer", "relu3", "--grey", 3, "--out", out)
+
+
+def foreign(path):
+    """SqueezeNet's names and shapes in the layout that import_weights.py reads, filled with noise."""
+    generator = np.random.default_rng(0)
+    with h5py.File(path, "w") as file:
+        for name, value in npzf.squeezenet().parameters.items():
+            shape = (*value.shape[1:], value.shape[0]) if value.ndim == 4 else value.shape
+            file[name] = generator.standard_normal(shape, np.float32) / 10
+        file.attrs.update({"layout": "HWIO", "input": "BGR in [0,255] minus mean", "mean": np.array([104.0, 117.0, 124.0])})
+    return path
+
+
+def test_import_weights(tmp_path):
+    path, names, out = foreign(tmp_path / "w.h5"), tmp_path / "names.txt", tmp_path / "net.h5"
+    names.write_text("\n".join(f"class {k}" for k in range(1000)))
+    printed = works("import_weights", path, "--net", "squeezenet", "--classes", names, "--out", out)
+    assert "takes RGB in [0, 255] less 124, 117, 104, divided by 1, 1, 1" in printed and str(out) in printed
+    net = npzf.load(out)
+    assert net.classes[7] == "class 7" and net.scaling.mean.tolist() == [124, 117, 104]
+    names.write_text("one\ntwo")
+    refuses("has 2 names, expected one for each", "import_weights", path, "--net", "squeezenet", "--classes", names, "--out", out)
+    refuses("it holds conv10/bias", "import_weights", path, "--net", "alexnet", "--out", out)
+
+
+REFUSED = {
+    "invariance, label": (["invariance", "{}/named.h5", "{}/one.png", "--labels", "2"], "labels are [2], expected 1 from 0 to 1"),
+    "invariance, labels": (["invariance", "{}/named.h5", "{}/one.png", "--labels", "0", "1"], "expected 1 from"),
+    "invariance, layer": (["invariance", "{}/named.h5", "{}/one.png", "--high", "conv9"], "layer is 'conv9'"),
+    "invariance, photograph": (["invariance", "{}/named.h5", "{}/landmarks.json"], "not an image in a known format"),
+    "correspondence, size": (
+        ["correspondence", "{}/named.h5", "{}/landmarks.json", "--layers", "relu5", "--size", "99"],
+        "size 99",
+    ),
+    "correspondence, landmarks": (["correspondence", "{}/named.h5", "{}/one.png", "--layers", "relu5"], "one.png: expected"),
+    "correspondence, none": (["correspondence", "{}/named.h5", "{}/none.json", "--layers", "relu5"], "none.json"),
+    "architecture, depth": (
+        ["architecture", "{}/named.h5", "--images", "{}/more", "--layers", "6"],
+        "--layers has 6, expected 1 to 5",
+    ),
+    "architecture, clip": (["architecture", "{}/named.h5", "--images", "{}/more", "--clip", "0"], "--clip is 0"),
+    "occlusion, label": (["occlusion", "{}/one.png", "{}/named.h5", "--label", "7"], "label is 7, expected 0 to 1"),
+    "occlusion, layer": (["occlusion", "{}/one.png", "{}/named.h5", "--layer", "conv9"], "layer is 'conv9'"),
+    "occlusion, batch": (["occlusion", "{}/one.png", "{}/named.h5", "--batch", "0"], "batch is 0"),
+    "occlusion, net": (["occlusion", "{}/one.png", "{}/two.png"], "two.png: not HDF5"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "named"), REFUSED.values(), ids=REFUSED)
+def test_what_does_not_fit_is_refused_in_one_line(folder, tmp_path, arguments, named):
+    refuses(named, *(argument.format(folder) for argument in arguments))
