@@ -1,4 +1,4 @@
-"""Table 1 (section 4.3): whether a net relates the same part in different images, whose features hiding it changes alike."""
+"""Table 1 (section 4.3): whether a net relates the same part in different images, whose features hiding it changes alike.
 
     e_i = x_i - masked x_i           features of image i at one layer, without and with a grey square over the part
     D = sum over pairs i != j of H(sign(e_i), sign(e_j))        H: Hamming distance over the number of features
