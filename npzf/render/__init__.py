@@ -2,6 +2,7 @@
 
 from npzf.render.architecture import architecture_figure
 from npzf.render.evolution import animation, strip
+from npzf.render.explain import explain_figure
 from npzf.render.features import top_sheet
 from npzf.render.invariance import invariance_figure
 from npzf.render.occlusion import occlusion_figure
@@ -14,6 +15,7 @@ __all__ = [
     "animation",
     "architecture_figure",
     "enlarge",
+    "explain_figure",
     "filters",
     "grid",
     "heat_map",

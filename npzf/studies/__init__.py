@@ -5,6 +5,7 @@ from npzf.studies.correspondence import Correspondence, correspondence
 from npzf.studies.evolution import Evolution
 from npzf.studies.invariance import Invariance, invariance
 from npzf.studies.occlusion import Occlusion, occlusion
+from npzf.studies.strongest import Strongest, strongest_maps
 from npzf.studies.top import Top, pictures, top_activations
 
 __all__ = [
@@ -13,11 +14,13 @@ __all__ = [
     "Evolution",
     "Invariance",
     "Occlusion",
+    "Strongest",
     "Top",
     "correspondence",
     "diagnose",
     "invariance",
     "occlusion",
     "pictures",
+    "strongest_maps",
     "top_activations",
 ]

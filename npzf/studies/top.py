@@ -88,14 +88,14 @@ def pictures(net: Network, squares: Squares, layer: str, top: Top, maps: Collect
         images, of_image = np.unique(top.images[m, k], return_inverse=True)
         photographs = centre_crop(squares.take(images)[0], net.input_shape[0])
         unit = (m, top.rows[m, k], top.columns[m, k])
-        projections = _projections(net, net.scaling.input(photographs), layer, of_image, unit)
-        patches = _patches(net, photographs, layer, of_image, unit)
+        projections = projections_of(net, net.scaling.input(photographs), layer, of_image, unit)
+        patches = patches_of(net, photographs, layer, of_image, unit)
         found.update(zip(some, zip(projections, patches, strict=True), strict=True))
     ranked = [[found[m, k] for k in range(top.values.shape[1]) if (m, k) in found] for m in maps]
     return [[pair[0] for pair in pairs] for pairs in ranked], [[pair[1] for pair in pairs] for pairs in ranked]
 
 
-def _projections(net: Network, x: np.ndarray, layer: str, images: np.ndarray, unit: tuple) -> list[np.ndarray]:
+def projections_of(net: Network, x: np.ndarray, layer: str, images: np.ndarray, unit: tuple) -> list[np.ndarray]:
     """The units' pictures, on their receptive fields alone where a layer has them."""
     field, local = net.fields()[layer], len(net.shapes[layer]) == 3
     if local and not field.whole and net.device == "cpu":
@@ -104,7 +104,7 @@ def _projections(net: Network, x: np.ndarray, layer: str, images: np.ndarray, un
     return [picture[field.patch(row, column, *x.shape[1:3])] for picture, row, column in zip(down, *unit[1:], strict=True)]
 
 
-def _patches(net: Network, photographs: np.ndarray, layer: str, images: np.ndarray, unit: tuple) -> list[np.ndarray]:
+def patches_of(net: Network, photographs: np.ndarray, layer: str, images: np.ndarray, unit: tuple) -> list[np.ndarray]:
     """What the units see of their photographs."""
     field, size = net.fields()[layer], photographs.shape[1:3]
     return [photographs[n][field.patch(row, column, *size)] for n, row, column in zip(images, *unit[1:], strict=True)]
