@@ -3,8 +3,8 @@
     1. run the images forward; each max pooling records its switches
     2. in the layer looked at, set every activation to zero but one
     3. walk down: unpool through the switches, rectify the signal, filter with the transposed filters
-Contrast normalisation and dropout pass the signal on, biases are left out. What the relu does on the way down is all that
-tells a deconvnet from a gradient and from guided backpropagation: the same walk makes all three.
+Contrast normalisation and dropout pass the signal on, biases are left out. What relu and normalisation do on the way down is
+all that tells a deconvnet from a gradient and from guided backpropagation: the same walk makes all three.
 """
 
 from __future__ import annotations

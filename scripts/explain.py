@@ -36,9 +36,8 @@ def main(args: argparse.Namespace) -> None:
     for name, study in zip(names, studies, strict=False):
         row, column = np.unravel_index(study.probability.argmin(), study.probability.shape)
         place = f"({study.centres_y[row]:.0f}, {study.centres_x[column]:.0f})"
-        print(
-            f"{name}: {study.untouched:.1%}, down to {study.probability.min():.1%} with a square of {study.size} pixels at {place}"
-        )
+        least = f"{study.probability.min():.1%} with a square of {study.size} pixels at {place}"
+        print(f"{name}: {study.untouched:.1%}, down to {least}")
     layers = strongest_maps(net, photograph, args.layers or some_layers(net), args.maps)
     print(explain_figure(photograph, names, p[best], studies, layers, args.out))
 

@@ -5,6 +5,8 @@ from npzf.studies.correspondence import Correspondence, correspondence
 from npzf.studies.evolution import Evolution
 from npzf.studies.invariance import Invariance, invariance
 from npzf.studies.occlusion import Occlusion, occlusion
+from npzf.studies.optimum import Invariances, Optimum, film, invariances, optimum
+from npzf.studies.saliency import class_model, grad_cam, gradient, saliency
 from npzf.studies.strongest import Strongest, strongest_maps
 from npzf.studies.top import Top, pictures, top_activations
 
@@ -13,14 +15,23 @@ __all__ = [
     "Diagnosis",
     "Evolution",
     "Invariance",
+    "Invariances",
     "Occlusion",
+    "Optimum",
     "Strongest",
     "Top",
+    "class_model",
     "correspondence",
     "diagnose",
+    "film",
+    "grad_cam",
+    "gradient",
     "invariance",
+    "invariances",
     "occlusion",
+    "optimum",
     "pictures",
+    "saliency",
     "strongest_maps",
     "top_activations",
 ]

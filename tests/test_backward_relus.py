@@ -1,0 +1,177 @@
+"""The three backward relus of one walk (section 2.1) by hand, and against PyTorch's autograd with the same rules."""
+
+import numpy as np
+import pytest
+from compare import TORCH, close, normal
+
+import npzf
+from npzf import layers
+from npzf.deconvnet import seed
+from npzf.layers import Keep, Rules
+from npzf.network import Network
+
+torch = pytest.importorskip("torch", reason="PyTorch is the reference: pip install 'npzf[test]'")
+from torch_nets import Twin, nchw, nhwc  # noqa: E402
+
+UP = np.array([-1.0, 2.0, -3.0, 4.0, 0.0, 5.0])  # what the relu sees on the way up
+SIGNAL = np.array([10.0, 20.0, -30.0, -40.0, 50.0, 0.0])  # what comes down to it
+DOWN = {
+    "deconvnet": [10, 20, 0, 0, 50, 0],  # where the signal is positive
+    "gradient": [0, 20, 0, -40, 0, 0],  # where the forward output is
+    "guided": [0, 20, 0, 0, 0, 0],  # where both are
+}
+
+
+@pytest.mark.parametrize("relu", DOWN)
+def test_one_relu_by_hand(backend, relu):
+    def down(x, signal):
+        layer = layers.Relu()
+        layer.forward(x, Rules(relu=relu).keep)
+        return layer.project(signal, Rules(relu=relu))
+
+    shape = (2, 1, 1, 3)
+    found = backend.run(down, UP.astype("float32").reshape(shape), SIGNAL.astype("float32").reshape(shape))
+    np.testing.assert_array_equal(found, np.reshape(DOWN[relu], shape))
+
+
+def chain():
+    table = [
+        ("conv1", layers.Conv(6, 3, stride=2, pad=1)),
+        ("relu1", layers.Relu()),
+        ("pool1", layers.MaxPool(3, 2, ceil=True)),
+        ("norm1", layers.AcrossMaps(alpha=2.0)),
+        ("conv2", layers.Conv(5, 3, pad=1)),
+        ("relu2", layers.Relu()),
+        ("flatten", layers.Flatten()),
+        ("fc3", layers.FullyConnected(7)),
+        ("relu3", layers.Relu()),
+        ("drop3", layers.Dropout(0.5)),
+        ("fc4", layers.FullyConnected(4)),
+    ]
+    return Network((21, 19, 3), table, dtype="float64")
+
+
+def branches():
+    """Two relus, one of which feeds two convolutions, as in SqueezeNet's fire modules."""
+    table = [
+        ("squeeze", layers.Conv(4, 1)),
+        ("relu1", layers.Relu()),
+        ("one", layers.Conv(3, 1)),
+        ("relu_one", layers.Relu()),
+        ("three", layers.Conv(3, 3, pad=1), ("relu1",)),
+        ("relu_three", layers.Relu()),
+        ("both", layers.Concatenate(), ("relu_one", "relu_three")),
+        ("conv4", layers.Conv(4, 1)),
+        ("mean", layers.GlobalAveragePool()),
+    ]
+    return Network((8, 7, 3), table, dtype="float64")
+
+
+def make(build):
+    """The net with biases that are not zero, and two images."""
+    net = build()
+    for name, value in net.parameters.items():
+        if name.endswith("bias"):
+            value[...] = normal(*value.shape) / 5
+    return net, normal(2, *net.input_shape)
+
+
+class DeconvnetRelu(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(context, gy):
+        return gy.clamp(min=0)
+
+
+class GuidedRelu(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        context.save_for_backward(x)
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(context, gy):
+        (x,) = context.saved_tensors
+        return gy * (gy > 0) * (x > 0)
+
+
+class PassedOn(torch.autograd.Function):
+    """What a layer makes of x on the way up; on the way down nothing happens."""
+
+    @staticmethod
+    def forward(context, x, y):
+        return y
+
+    @staticmethod
+    def backward(context, gy):
+        return gy, None
+
+
+class Autograd(Twin):
+    """The twin whose gradients are not the true ones: each relu goes back by its own rule, norms by theirs."""
+
+    def __init__(self, net, relu, norm_gradient):
+        super().__init__(net)
+        self.relu = {"gradient": torch.relu, "guided": GuidedRelu.apply, "deconvnet": DeconvnetRelu.apply}[relu]
+        self.norm_gradient = norm_gradient
+
+    def _layer(self, name, layer, inputs):
+        if isinstance(layer, layers.Relu):
+            return self.relu(inputs[0])
+        y = super()._layer(name, layer, inputs)
+        passed = isinstance(layer, layers.AcrossMaps) and not self.norm_gradient
+        return PassedOn.apply(inputs[0], y.detach()) if passed else y
+
+    def picture(self, x, layer, unit):
+        x = torch.from_numpy(x).requires_grad_()
+        y = self.forward(x, layer)[layer]
+        y.backward(nchw(seed(nhwc(y), unit)))  # the unit's own value comes down
+        return x.grad.numpy()
+
+
+LOOKED_AT = [(chain, "conv2"), (chain, "relu2"), (chain, "fc4"), (branches, "both"), (branches, "mean")]
+
+
+@pytest.mark.parametrize("norm_gradient", [False, True], ids=["norm passed on", "norm's gradient"])
+@pytest.mark.parametrize("relu", DOWN)
+@pytest.mark.parametrize(("build", "layer"), LOOKED_AT, ids=lambda part: getattr(part, "__name__", part))
+def test_every_walk_is_an_autograd_with_that_relu(build, layer, relu, norm_gradient):
+    net, x = make(build)
+    for unit in (None, 2):
+        expected = Autograd(net, relu, norm_gradient).picture(x, layer, unit)
+        close(npzf.project(net, x, layer, unit, relu=relu, norm_gradient=norm_gradient), expected, TORCH)
+
+
+@pytest.mark.parametrize("build", [chain, branches])
+def test_the_gradient_walk_is_the_activation_times_the_true_gradient(build):
+    net, x = make(build)
+    tx = torch.from_numpy(x).requires_grad_()
+    score = Twin(net).forward(tx)[net.last][:, 1]
+    (gradient,) = torch.autograd.grad(score.sum(), tx)
+    expected = score.detach().numpy()[:, None, None, None] * gradient.numpy()
+    close(npzf.project(net, x, net.last, 1, relu="gradient", norm_gradient=True), expected, TORCH)
+
+
+def test_the_three_are_three_pictures():
+    net, x = make(chain)
+    pictures = [npzf.project(net, x, "fc4", 1, relu=relu) for relu in DOWN]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(pictures[one] - pictures[other]).max() > 0.1 * np.abs(pictures[one]).max()
+
+
+def test_the_deconvnet_is_the_default_and_keeps_no_activations():
+    net, x = make(chain)
+    np.testing.assert_array_equal(npzf.project(net, x, "conv2", 1), npzf.project(net, x, "conv2", 1, relu="deconvnet"))
+    assert Rules().keep == Keep.SWITCHES
+    assert Rules(relu="guided").keep == Rules(relu="gradient").keep == Rules(norm_gradient=True).keep == Keep.GRADIENTS
+    npzf.project(net, x, "conv2", 1, relu="guided")
+    assert all(layer.kept is None for layer in net.layers.values())
+
+
+def test_an_unknown_relu_is_named_in_one_line():
+    with pytest.raises(ValueError, match="relu is 'backprop', expected one of deconvnet, gradient, guided") as caught:
+        npzf.project(*make(chain), "conv2", 1, relu="backprop")
+    assert "\n" not in str(caught.value)
