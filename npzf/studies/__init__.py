@@ -1,6 +1,7 @@
 """The paper's figures and Table 1, one file each."""
 
 from npzf.studies.architecture import Diagnosis, diagnose
+from npzf.studies.atlas import Survey, survey
 from npzf.studies.correspondence import Correspondence, correspondence
 from npzf.studies.evolution import Evolution
 from npzf.studies.invariance import Invariance, invariance
@@ -19,6 +20,7 @@ __all__ = [
     "Occlusion",
     "Optimum",
     "Strongest",
+    "Survey",
     "Top",
     "class_model",
     "correspondence",
@@ -33,5 +35,6 @@ __all__ = [
     "pictures",
     "saliency",
     "strongest_maps",
+    "survey",
     "top_activations",
 ]

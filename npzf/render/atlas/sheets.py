@@ -1,0 +1,84 @@
+"""Figure 2's pictures on few files: a group of maps shares one sheet of projections, one of patches and one of thumbnails."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from npzf.files import write_whole
+from npzf.render.pictures import MID_GREY, centred, enlarge, grid, mid_grey
+
+GROUP = 16  # maps that share their sheets
+THUMBNAILS = 4  # of them in a row of the sheet of thumbnails
+SIDE = 96  # pixels, at most, of a tile
+MARGIN = 2  # pixels around each tile, its edge repeated: what a browser mixes in when it scales a tile is the tile itself
+EXACT = 32  # pixels: patches up to this size are stored without loss
+CLIPPED, BEYOND = 0.003, 2.5  # this share of a projection's values may be clipped, none larger than 2.5 times the scale
+KINDS = ("projections", "patches", "thumbnails")
+
+
+def tile_side(field: int) -> int:
+    """Pixels of a tile on a sheet, for patches of `field` pixels: small ones enlarged by a whole factor, large ones shrunk."""
+    return SIDE // field * field if field <= SIDE else SIDE
+
+
+def shrunk(picture: np.ndarray, field: int) -> np.ndarray:
+    """Picture (h, w, C), float or uint8, h and w at most `field` -> the same with `field` pixels reduced to SIDE, if larger."""
+    if field <= SIDE:
+        return picture
+    height, width = (max(1, round(side * SIDE / field)) for side in picture.shape[:2])
+    planes = [Image.fromarray(np.ascontiguousarray(plane, np.float32)) for plane in np.moveaxis(picture, -1, 0)]
+    small = np.stack([plane.resize((width, height), Image.Resampling.LANCZOS) for plane in planes], -1)
+    return small if picture.dtype.kind == "f" else np.rint(small.clip(0, 255)).astype(np.uint8)
+
+
+def scale_of(projection: np.ndarray) -> float:
+    """The |value| to be drawn as black or white: with the largest itself, a few bright dots would leave the rest faint."""
+    size = np.abs(projection)
+    return max(float(np.quantile(size, 1 - CLIPPED)), float(size.max()) / BEYOND)
+
+
+def tile(picture: np.ndarray, field: int) -> np.ndarray:
+    """Shrunk picture, uint8 (h, w, C), C 1 or 3 -> (side, side, 3): enlarged if small, and centred on mid-grey."""
+    most = min(field, SIDE)
+    return enlarge(centred(picture, most, most, MID_GREY), SIDE // most)
+
+
+def sheet(rows: Sequence[Sequence[np.ndarray]], columns: int, side: int) -> np.ndarray:
+    """Tiles uint8 (side, side, 3), a list for each row -> one picture, in cells of side + 2 MARGIN; missing ones are mid-grey."""
+    blank = np.full((side, side, 3), MID_GREY, np.uint8)
+    tiles = [tile for row in rows for tile in [*row, *[blank] * (columns - len(row))]]
+    return grid([np.pad(tile, [(MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)], mode="edge") for tile in tiles], columns, gap=0)
+
+
+def write_group(
+    folder: str | Path,
+    stem: str,
+    projections: Sequence[Sequence[np.ndarray]],
+    patches: Sequence[Sequence[np.ndarray]],
+    count: int,
+    field: int,
+) -> list[list[float]]:
+    """Writes folder/STEM-projections.webp, -patches and -thumbnails of up to GROUP maps; returns the projections' scales.
+
+    projections: for each map up to `count` signed pictures (h, w, C), strongest first; each has its own scale, in their units,
+    that of scale_of. patches: uint8 beside them. A row of a sheet is a map, and its strongest projection the thumbnail.
+    ValueError as mid_grey, for other channels or values that are not finite; OSError if a file cannot be written.
+    """
+    side = tile_side(field)
+    # Shrunk before its scale is chosen: shrinking averages fine strokes away, and they would be faint.
+    small = [[shrunk(picture, field) for picture in block] for block in projections]
+    grey = [[mid_grey(picture, scale_of(picture)) for picture in block] for block in small]
+    above = [[tile(picture, field) for picture, _ in block] for block in grey]
+    beside = [[tile(shrunk(picture, field), field) for picture in block] for block in patches]
+    first = [block[0] if block else np.full((side, side, 3), MID_GREY, np.uint8) for block in above]
+    thumbnails = [first[k : k + THUMBNAILS] for k in range(0, len(first), THUMBNAILS)]
+    for kind, rows, columns in zip(KINDS, (above, beside, thumbnails), (count, count, THUMBNAILS), strict=True):
+        file = io.BytesIO()
+        Image.fromarray(sheet(rows, columns, side)).save(file, "WEBP", lossless=field <= EXACT, quality=80, method=2)
+        write_whole(Path(folder) / f"{stem}-{kind}.webp", file.getvalue())
+    return [[scale for _, scale in block] for block in grey]

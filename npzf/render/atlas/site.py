@@ -1,0 +1,31 @@
+"""The atlas page: figure 2 for every map of a net, to walk through; opens from disk, without a server or a network."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+from string import Template
+
+from npzf.files import write_whole
+
+SCRIPTS = ("tiles.js", "views.js", "walk.js")
+
+
+def write_site(folder: str | Path, data: dict) -> Path:
+    """Writes folder/data.js and folder/index.html, each in one step, the page last; returns its path.
+
+    data: title, introduction, net, layers, images and what else views.js reads; plain text, shown as text and never as HTML.
+    The sheets of write_group lie in folder/sheets. OSError if a file cannot be written.
+    """
+    folder, here = Path(folder), Path(__file__).parent
+    # A script, because a page opened from disk may not fetch JSON.
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    write_whole(folder / "data.js", f"const ATLAS = {text};\n".encode("ascii"))
+    page = Template((here / "page.html").read_text(encoding="utf-8")).substitute(
+        title=html.escape(data["title"]),
+        introduction=html.escape(data["introduction"]),
+        style=(here / "style.css").read_text(encoding="utf-8"),
+        script="\n".join((here / name).read_text(encoding="utf-8") for name in SCRIPTS),
+    )
+    return write_whole(folder / "index.html", page.encode("utf-8"))

@@ -1,0 +1,106 @@
+// The address chooses the view: "#" the net, "#conv3" a wall, "#conv3/17" a map; links, search and keys change the address.
+
+const main = document.querySelector("main");
+const nav = document.querySelector("header nav");
+const search = document.querySelector("#search");
+const said = document.querySelector("header output");
+const introduction = main.querySelector("p");
+let shown = {};
+
+function parse(hash) {
+  let text = hash.slice(1);
+  try { text = decodeURIComponent(text); } catch { return { unknown: text }; }
+  const named = (name) => ATLAS.layers.find((layer) => layer.name === name);
+  const cut = text.lastIndexOf("/");
+  const [layer, number] = [named(text.slice(0, cut)), text.slice(cut + 1)];
+  if (named(text)) return { layer: named(text) };
+  if (layer && /^\d+$/.test(number) && Number(number) < layer.maps) return { layer, map: Number(number) };
+  return text ? { unknown: text } : {};
+}
+
+function show() {
+  const before = shown;
+  shown = parse(location.hash);
+  const { layer, map, unknown } = shown;
+  said.textContent = unknown ? `There is no ${unknown} in this atlas.` : "";
+  near.disconnect();
+  main.replaceChildren(...(map !== undefined ? mapView(shown) : layer ? wallView(shown) : netView()));
+  const name = layer && (map === undefined ? layer.name : `${layer.name} map ${map}`);
+  document.title = [name, ATLAS.title].filter(Boolean).join(" · ");
+  for (const link of nav.children) {
+    link.removeAttribute("aria-current");
+    if (link.textContent !== layer?.name) continue;
+    link.setAttribute("aria-current", "page");
+    link.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+  const back = layer && layer === before.layer && map === undefined && before.map !== undefined;
+  if (back) main.querySelector(".wall").children[before.map].focus();
+  else window.scrollTo(0, 0);
+  if (!back && before.layer !== layer) main.focus({ preventScroll: true });
+}
+
+// "conv3 17", "conv3/17", "conv3", or "17" in the present layer; a layer's name may be begun only.
+function find(query) {
+  const words = query.trim().toLowerCase().split(/[\s/]+/).filter(Boolean);
+  const number = words.length && /^\d+$/.test(words.at(-1)) ? Number(words.pop()) : undefined;
+  const name = words.join("/");
+  const exact = ATLAS.layers.find((layer) => layer.name.toLowerCase() === name);
+  const layer = name ? exact || ATLAS.layers.find((one) => one.name.toLowerCase().includes(name)) : shown.layer;
+  if (!layer || (number !== undefined && number >= layer.maps)) return null;
+  return address(layer, number);
+}
+
+document.querySelector("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const found = find(search.value);
+  if (!found) {
+    said.textContent = `There is no such map. Try ${search.placeholder}.`;
+    return;
+  }
+  search.value = "";
+  search.blur();
+  said.textContent = "";
+  if (location.hash === found) show();
+  location.hash = found;
+});
+
+function move(step) {
+  const to = shown.map + step;
+  if (to < 0 || to >= shown.layer.maps) return;
+  history.replaceState(null, "", address(shown.layer, to)); // so that Back leads to the wall
+  show();
+}
+
+function walk(key) {
+  const wall = main.querySelector(".wall");
+  const all = [...wall.children];
+  const columns = getComputedStyle(wall).gridTemplateColumns.split(" ").length;
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[key];
+  const at = all.indexOf(document.activeElement);
+  const to = all[at < 0 ? 0 : at + step];
+  if (at < 0 && Math.abs(step) > 1) return false; // up and down scroll until a map has been chosen
+  to?.focus();
+  return true;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  const typing = event.target === search;
+  if (event.key === "Escape" && typing) search.blur();
+  else if (typing) return;
+  else if (event.key === "Escape" && shown.layer) location.hash = shown.map === undefined ? "#" : address(shown.layer);
+  else if (event.key === "/") search.focus();
+  else if (shown.map !== undefined && event.key === "ArrowLeft") move(-1);
+  else if (shown.map !== undefined && event.key === "ArrowRight") move(1);
+  else if (shown.layer && shown.map === undefined && event.key.startsWith("Arrow")) {
+    if (!walk(event.key)) return;
+  } else return;
+  event.preventDefault();
+});
+
+main.addEventListener("pointerover", mark);
+addEventListener("hashchange", show);
+const example = ATLAS.layers.at(-1);
+search.placeholder = `${example.name} ${Math.min(17, example.maps - 1)}`;
+nav.append(...ATLAS.layers.map((layer) => el("a", { href: address(layer) }, layer.name)));
+show();

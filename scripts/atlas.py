@@ -1,0 +1,101 @@
+"""Writes an atlas of a net: a page on which every map of the chosen layers can be looked up, as in figure 2; opens from disk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import cli
+import figures
+from tqdm import tqdm
+
+import npzf
+from npzf.data import EvaluationBatches, Folder, Packed, Squares
+from npzf.data.flat import Flat
+from npzf.render import atlas
+from npzf.studies import pictures
+from npzf.studies.atlas import Survey, survey
+
+TOGETHER = 4 * atlas.GROUP  # maps projected in one go: an image that is among the strongest of several goes forward once
+
+
+def main(args) -> None:
+    net = npzf.load(args.checkpoint).to(args.device, args.precision)
+    layers = args.layers or figures.conv_layers(net)
+    images, size = image_set(args.images, args.split), net.input_shape[0]
+    squares = Squares(images, args.resize or round(size * 8 / 7))
+    labelled = any(images.classes)
+    print(f"looking through {len(images)} images for what excites the maps of {', '.join(layers)}")
+    batches = EvaluationBatches(squares, size, args.batch, net.scaling)
+    found = survey(net, batches, layers, args.count, len(images.classes) if labelled else 0)
+    if squares.failures:
+        print(f"{len(squares.failures)} images could not be decoded and were left out")
+    says = net.classes or [f"class {k}" for k in range(net.shapes[net.last][-1])]
+    data = {
+        "title": f"Atlas of {Path(args.checkpoint).name}",
+        "introduction": introduction(net, found, args),
+        "net": atlas.net_rows(net),
+        "layers": draw_layers(net, squares, found, layers, Path(args.out)),
+        "images": atlas.image_entries(found, images.name, lambda i: images.classes[images.labels[i]], lambda k: says[k]),
+        "classes": (images.classes if labelled else says)[: len(found.class_images)],
+        "labelled": labelled,
+        "seen": found.images,
+        "count": args.count,
+        **atlas.sheet_geometry(),
+    }
+    print(atlas.write_site(args.out, data))
+
+
+def image_set(where: str, split: str) -> Folder | Packed | Flat:
+    """As cli.images; a folder without folders inside is a set without labels."""
+    inside = Path(where).iterdir() if Path(where).is_dir() else ()
+    if Path(where).is_dir() and not any(child.is_dir() for child in inside):
+        return Flat(where)
+    return cli.images(where, split)
+
+
+def draw_layers(net: npzf.Network, squares: Squares, found: Survey, layers: Sequence[str], out: Path) -> list[dict]:
+    """Projects the strongest activations of all maps, writes the sheets, and returns what the page says of each layer."""
+    entries = []
+    with tqdm(total=sum(net.shapes[layer][-1] for layer in layers), desc="projecting", unit="map", disable=None) as bar:
+        for number, layer in enumerate(layers, 1):
+            top, side, scales = found.layers[layer].top, atlas.patch_side(net, layer), []
+            stem = f"{number:02d}-{re.sub(r'[^A-Za-z0-9]+', '-', layer)}"
+            for start in range(0, len(top.values), TOGETHER):
+                drawn = pictures(net, squares, layer, top, range(start, min(start + TOGETHER, len(top.values))))
+                for group in range(0, len(drawn[0]), atlas.GROUP):
+                    part = (block[group : group + atlas.GROUP] for block in drawn)
+                    path = f"{stem}-{start + group:04d}"
+                    scales += atlas.write_group(out / "sheets", path, *part, top.values.shape[1], side)
+                bar.update(len(drawn[0]))
+            entries.append(atlas.layer_entry(net, found, layer, stem, scales))
+    return entries
+
+
+def introduction(net: npzf.Network, found: Survey, args) -> str:
+    """What the reader sees, in two sentences."""
+    maps = sum(len(layer.top.values) for layer in found.layers.values())
+    parameters = sum(p.size for p in net.parameters.values())
+    return (
+        f"What excites the {maps:,} maps of {len(found.layers)} layers of a net of {parameters:,} parameters, "
+        f"among {found.images:,} images of {Path(args.images).name}. For each map, the images that activate it most: "
+        "the deconvnet's projection of that activation beside the part of the image that the unit saw."
+    )
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__.splitlines()[0], "python scripts/atlas.py runs/demo/best.h5 embedded --out runs/atlas")
+    parser.add_argument("checkpoint", help="a network saved by npzf")
+    parser.add_argument("images", help="folder of class folders, folder of images, .h5, or 'embedded'")
+    parser.add_argument("--split", choices=["train", "validation"], default="validation", help="of .h5 files and 'embedded'")
+    parser.add_argument("--layers", nargs="+", help="layers to show (default: every convolution)")
+    parser.add_argument(
+        "--count", type=int, default=9, choices=range(1, 10), metavar="1..9", help="activations a map (default 9)"
+    )
+    parser.add_argument("--batch", type=int, default=32, help="images at once (default 32)")
+    parser.add_argument(
+        "--resize", type=int, help="shorter side of the images before cropping, in pixels (default 8/7 of the crop)"
+    )
+    parser.add_argument("--out", default="runs/atlas", help="folder to write to (default runs/atlas)")
+    cli.run(main, parser.parse_args())
