@@ -150,20 +150,21 @@ class Network:
         return gradients.get(INPUT)
 
     @_in_its_precision
-    def project_down(self, layer: str, signal: np.ndarray | Part, rules: Rules) -> np.ndarray | Part:
+    def project_down(self, layer: str, signal: np.ndarray | Part, rules: Rules, to: str = INPUT) -> np.ndarray | Part:
         """The deconvnet's walk (section 2.1): signal, at the output of this layer -> pixels (N, H, W, C); or a Part, a Part.
 
-        Every layer from this one down must have run with Keep.SWITCHES; what they kept is released.
+        Every layer from this one down must have run with Keep.SWITCHES; what they kept is released. to: the layer at whose output
+        the walk halts, instead of at the pixels.
         """
         signals = {layer: signal}
         for name in reversed(self._ran):
-            if name in signals:
+            if name in signals and name != to:
                 signal, step = signals.pop(name), self.layers[name]
                 down = step.project_part if isinstance(signal, Part) else step.project
                 self._deal(signals, self.sources[name], down(signal, rules))
             self.layers[name].kept = None
         self._ran = []
-        return signals[INPUT]
+        return signals[to]
 
     @staticmethod
     def _deal(signals: dict[str, np.ndarray], sources: tuple[str, ...], down: Any) -> None:

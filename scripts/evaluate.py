@@ -5,15 +5,14 @@ from __future__ import annotations
 import cli
 
 import npzf
-from npzf.training import evaluate
+from npzf.training import check_classes, evaluate
 
 
 def main(args) -> None:
     net = npzf.load(args.checkpoint).to(args.device, args.precision)
     squares = cli.squares(args.images, "validation", net, args.resize)
+    check_classes(net, squares, f"{args.images} has")
     classes = net.shapes[net.last][0]
-    if len(squares.images.classes) != classes:
-        raise ValueError(f"{args.images} has {len(squares.images.classes)} classes, the net {classes}: expected the same number")
     score = evaluate(net, squares, args.crops, args.batch)
     print(f"{score.images} images, {args.crops} crop{'s' if args.crops > 1 else ''}: loss {score.loss:.4f} nats,")
     print(f"top-1 error {score.error:.2f} %, top-5 error {score.error5:.2f} % (guessing: {100 - 100 / classes:.2f} %)")

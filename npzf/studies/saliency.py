@@ -62,7 +62,8 @@ def grad_cam(net: Network, x: np.ndarray, label: int | np.ndarray, layer: str) -
     if layer not in with_maps:
         raise ValueError(f"layer is {layer!r}, expected one with maps: {', '.join(with_maps)}")
     y = net.activations(x, {layer, net.last}, EXACT.keep)
-    gy = _gradient_at(net, layer, _one_at(y[net.last], where(y[net.last], label)))
+    one = _one_at(y[net.last], where(y[net.last], label))
+    gy = net.project_down(net.last, one, EXACT, to=layer)
     return np.maximum(cuda.host((y[layer] * gy.mean((1, 2), keepdims=True)).sum(3)), 0)
 
 
@@ -71,16 +72,3 @@ def _one_at(y: np.ndarray, place: tuple) -> np.ndarray:
     one = np.zeros_like(y)
     one[place] = 1
     return one
-
-
-def _gradient_at(net: Network, layer: str, signal: np.ndarray) -> np.ndarray:
-    """The walk from the scores down, halted above the named layer: the gradient of the scores by its maps."""
-    signals = {net.last: signal}
-    with cuda.in_precision(net.precision):
-        for name in reversed(net.layers):
-            if name in signals and name != layer:
-                down = net.layers[name].project(signals.pop(name), EXACT)
-                for source, part in zip(net.sources[name], down if isinstance(down, list) else [down], strict=True):
-                    signals[source] = signals[source] + part if source in signals else part
-            net.layers[name].kept = None
-    return signals[layer]

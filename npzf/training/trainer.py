@@ -62,7 +62,7 @@ class Trainer:
 
     def __init__(self, net: Network, training: Squares, validation: Squares, folder: str | Path, recipe: Recipe):
         for squares in (training, validation):
-            _fit(net, squares)
+            check_classes(net, squares)
         self.net, self.validation, self.folder, self.recipe = net, validation, Path(folder), recipe
         self.batches = TrainingBatches(training, net.input_shape[0], recipe.batch, net.scaling, recipe.seed)
         self.sgd = SGD(net, recipe.rate, recipe.momentum, recipe.decay, recipe.filter_rms)
@@ -220,14 +220,14 @@ def warn_of_chance(loss: float, classes: int) -> None:
         )
 
 
-def _fit(net: Network, squares: Squares) -> None:
-    """ValueError unless the images' classes are the net's."""
+def check_classes(net: Network, squares: Squares, subject: str = "the images have") -> None:
+    """ValueError, beginning with the subject, unless the images' classes are the net's."""
     outputs, found = net.shapes[net.last][0], squares.images.classes
     if len(found) != outputs:
-        raise ValueError(f"the images have {len(found)} classes, the net {outputs}: expected the same number")
+        raise ValueError(f"{subject} {len(found)} classes, the net {outputs}: expected the same number")
     if net.classes is not None and tuple(found) != tuple(net.classes):
         first = next(pair for pair in zip(found, net.classes, strict=True) if pair[0] != pair[1])
-        raise ValueError(f"the images have a class {first[0]!r} where the net has {first[1]!r}: expected the same classes")
+        raise ValueError(f"{subject} a class {first[0]!r} where the net has {first[1]!r}: expected the same classes")
 
 
 class _Signals:
