@@ -248,14 +248,18 @@ class Network:
         """Writes architecture and parameters as HDF5; an older file at path survives if that fails. OSError if it does."""
         storage.write(path, self.to_file)
 
-    def to_file(self, file: h5py.File) -> None:
-        """Writes architecture, parameters, class names and scaling into an open file."""
+    def architecture(self) -> str:
+        """Everything but the numbers, as JSON: input shape, type, and each layer's name, kind, configuration and sources."""
         rows = [
             {"name": name, "layer": {"kind": type(layer).__name__, **layer.configuration()}, "sources": self.sources[name]}
             for name, layer in self.layers.items()
         ]
         architecture = {"input": self.input_shape, "dtype": str(self.dtype), "layers": rows}
-        file.attrs["architecture"] = json.dumps(architecture, default=lambda number: number.item())  # NumPy's
+        return json.dumps(architecture, default=lambda number: number.item())  # NumPy's
+
+    def to_file(self, file: h5py.File) -> None:
+        """Writes architecture, parameters, class names and scaling into an open file."""
+        file.attrs["architecture"] = self.architecture()
         for name, value in self.parameters.items():
             file[f"parameters/{name}"] = cuda.host(value)
         if self.classes is not None:

@@ -1,8 +1,7 @@
-"""Networks as HDF5 files that are either whole or not there; no part of the paper.
+"""HDF5 files, networks above all, that are either whole or not there; no part of the paper.
 
-Layout, version 1: attributes format, version, architecture (JSON: input shape, type, and for each layer its name, kind,
-configuration and sources); parameters/NAME arrays; deviation and optionally
-mean (scaling.py); optionally classes (names).
+Layout of a network, version 1: attributes format, version, architecture (JSON: input shape, type, and for each layer its name,
+kind, configuration and sources); parameters/NAME arrays; deviation and optionally mean (scaling.py); optionally classes (names).
 """
 
 from __future__ import annotations
@@ -16,42 +15,46 @@ import numpy as np
 
 from npzf import files
 
-FORMAT, VERSION = "npzf network", 1
+VERSION = 1
+NETWORK = "network"
 
 
-def write(path: str | Path, fill: Callable[[h5py.File], None]) -> None:
-    """Fills a new HDF5 file and puts it in the place of path at once; OSError as files.replacing, the earlier one survives."""
+def write(path: str | Path, fill: Callable[[h5py.File], None], kind: str = NETWORK) -> None:
+    """Fills a new HDF5 file of this kind and puts it in the place of path at once.
+
+    OSError as files.replacing: the earlier file survives.
+    """
     with files.replacing(path) as raw:
         try:
             with h5py.File(raw, "w") as file:
-                file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
+                file.attrs["format"], file.attrs["version"] = f"npzf {kind}", VERSION
                 fill(file)
         except RuntimeError as error:  # how h5py reports some failed writes
             raise OSError(str(error).splitlines()[0]) from error
 
 
 @contextlib.contextmanager
-def read(path: str | Path) -> Iterator[h5py.File]:
-    """Opens a file that write wrote; FileNotFoundError or ValueError, in one line, for anything else."""
+def read(path: str | Path, kind: str = NETWORK) -> Iterator[h5py.File]:
+    """Opens a file of this kind that write wrote; FileNotFoundError or ValueError, in one line, for anything else."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file, expected a network saved by npzf")
+        raise FileNotFoundError(f"{path}: no such file, expected a {kind} saved by npzf")
     try:
         file = h5py.File(path, "r")
     except OSError as error:
         cause = "truncated" if "truncated" in str(error) else "not HDF5, or damaged"
-        raise ValueError(f"{path}: {cause}, expected a network saved by npzf") from error
+        raise ValueError(f"{path}: {cause}, expected a {kind} saved by npzf") from error
     with file:
         try:
             form, version = (" ".join(str(file.attrs.get(name)).split()) for name in ("format", "version"))
-            if form != FORMAT:
-                raise ValueError(f"{path}: HDF5, but not a network saved by npzf (its attribute 'format' is not {FORMAT!r})")
+            if form != f"npzf {kind}":
+                raise ValueError(f"{path}: HDF5, but not a {kind} saved by npzf (its attribute 'format' is not 'npzf {kind}')")
             if version != str(VERSION):
                 raise ValueError(f"{path}: written as version {version}, expected version {VERSION}")
             yield file
         except (KeyError, TypeError, OSError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
-            raise ValueError(f"{path}: damaged, expected a whole network saved by npzf ({reason})") from error
+            raise ValueError(f"{path}: damaged, expected a whole {kind} saved by npzf ({reason})") from error
 
 
 def read_into(value: np.ndarray, file: h5py.File, name: str) -> None:

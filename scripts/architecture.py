@@ -28,7 +28,7 @@ def main(args) -> None:
             convolutions = figures.conv_layers(net)
             if not 1 <= depth <= len(convolutions):
                 raise ValueError(f"--layers has {depth}, expected 1 to {len(convolutions)}, the convolutions of each net")
-            squares = cli.squares(args.images, args.split, net, args.resize)
+            squares = cli.squares(args.images, args.split, net, args.resize, labels=False)
             batches = EvaluationBatches(squares, net.input_shape[0], args.batch, net.scaling)
             diagnoses.append(diagnose(net, batches, convolutions[depth - 1]))
         clipped = [one.weight.copy() for one in diagnoses]
@@ -58,7 +58,9 @@ if __name__ == "__main__":
         __doc__.splitlines()[0], "python scripts/architecture.py runs/zfnet/best.h5 runs/krizhevsky/best.h5 --images photos/val"
     )
     parser.add_argument("checkpoints", nargs="+", help="networks saved by npzf, to be compared")
-    parser.add_argument("--images", default=cli.EMBEDDED, help="folder of class folders, .h5, or 'embedded' (default)")
+    parser.add_argument(
+        "--images", default=cli.EMBEDDED, help="folder of images or of class folders, .h5, or 'embedded' (default)"
+    )
     parser.add_argument("--split", choices=["train", "validation"], default="validation", help="of .h5 files and 'embedded'")
     parser.add_argument("--layers", nargs="+", type=int, default=[1, 2], help="which convolutions, from 1 (default 1 2)")
     parser.add_argument("--clip", type=float, default=FILTER_RMS, help="RMS limit of the clip (default 0.1, the paper's)")

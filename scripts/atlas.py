@@ -1,4 +1,7 @@
-"""Writes an atlas of a net: a page on which every map of the chosen layers can be looked up, as in figure 2; opens from disk."""
+"""Writes an atlas of a net: a page on which every map of the chosen layers can be looked up, as in figure 2; opens from disk.
+
+Interrupted while it looks through the images, the same command goes on where it stopped.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,7 @@ import figures
 from tqdm import tqdm
 
 import npzf
-from npzf.data import EvaluationBatches, Folder, Packed, Squares
-from npzf.data.flat import Flat
+from npzf.data import EvaluationBatches, Squares
 from npzf.render import atlas
 from npzf.studies import pictures
 from npzf.studies.atlas import Survey, survey
@@ -23,12 +25,13 @@ TOGETHER = 4 * atlas.GROUP  # maps projected in one go: an image that is among t
 def main(args) -> None:
     net = npzf.load(args.checkpoint).to(args.device, args.precision)
     layers = args.layers or figures.conv_layers(net)
-    images, size = image_set(args.images, args.split), net.input_shape[0]
-    squares = Squares(images, args.resize or round(size * 8 / 7))
+    squares = cli.squares(args.images, args.split, net, args.resize, labels=False)
+    images, size = squares.images, net.input_shape[0]
     labelled = any(images.classes)
     print(f"looking through {len(images)} images for what excites the maps of {', '.join(layers)}")
     batches = EvaluationBatches(squares, size, args.batch, net.scaling)
-    found = survey(net, batches, layers, args.count, len(images.classes) if labelled else 0)
+    unfinished = Path(args.out) / "unfinished.h5"
+    found = survey(net, batches, layers, args.count, len(images.classes) if labelled else 0, unfinished)
     if squares.failures:
         print(f"{len(squares.failures)} images could not be decoded and were left out")
     says = net.classes or [f"class {k}" for k in range(net.shapes[net.last][-1])]
@@ -45,14 +48,7 @@ def main(args) -> None:
         **atlas.sheet_geometry(),
     }
     print(atlas.write_site(args.out, data))
-
-
-def image_set(where: str, split: str) -> Folder | Packed | Flat:
-    """As cli.images; a folder without folders inside is a set without labels."""
-    inside = Path(where).iterdir() if Path(where).is_dir() else ()
-    if Path(where).is_dir() and not any(child.is_dir() for child in inside):
-        return Flat(where)
-    return cli.images(where, split)
+    unfinished.unlink(missing_ok=True)
 
 
 def draw_layers(net: npzf.Network, squares: Squares, found: Survey, layers: Sequence[str], out: Path) -> list[dict]:
@@ -87,7 +83,7 @@ def introduction(net: npzf.Network, found: Survey, args) -> str:
 if __name__ == "__main__":
     parser = cli.parser(__doc__.splitlines()[0], "python scripts/atlas.py runs/demo/best.h5 embedded --out runs/atlas")
     parser.add_argument("checkpoint", help="a network saved by npzf")
-    parser.add_argument("images", help="folder of class folders, folder of images, .h5, or 'embedded'")
+    parser.add_argument("images", help="folder of images or of class folders, .h5, or 'embedded'")
     parser.add_argument("--split", choices=["train", "validation"], default="validation", help="of .h5 files and 'embedded'")
     parser.add_argument("--layers", nargs="+", help="layers to show (default: every convolution)")
     parser.add_argument(

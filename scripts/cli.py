@@ -10,7 +10,7 @@ from pathlib import Path
 
 import npzf
 from npzf.cuda import CudaError
-from npzf.data import Folder, Packed, Squares, embedded
+from npzf.data import Flat, Folder, Packed, Squares, embedded
 from npzf.device import describe
 
 EMBEDDED = "embedded"
@@ -42,17 +42,24 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
         sys.exit(130)
 
 
-def images(where: str, split: str | None = None) -> Folder | Packed:
-    """The image set that an argument names: "embedded", a folder of class folders, or a packed .h5 file."""
+def images(where: str, split: str | None = None, labels: bool = True) -> Folder | Packed | Flat:
+    """The image set that an argument names: "embedded", a folder of class folders, or a packed .h5 file.
+
+    Where no labels are needed, also a folder with images directly in it.
+    """
+    path = Path(where)
     if where == EMBEDDED:
         return embedded(split)
-    return Packed(where, split) if Path(where).suffix == ".h5" else Folder(where)
+    if path.suffix == ".h5":
+        return Packed(path, split)
+    flat = not labels and path.is_dir() and not any(child.is_dir() for child in path.iterdir())
+    return Flat(path) if flat else Folder(path)
 
 
-def squares(where: str, split: str | None, net: npzf.Network, resize: int | None) -> Squares:
+def squares(where: str, split: str | None, net: npzf.Network, resize: int | None, labels: bool = True) -> Squares:
     """Those images as squares for the net: resized to `resize` pixels, by default 8/7 of the net's input (256 for 224)."""
     size = net.input_shape[0]
     side = round(size * 8 / 7) if resize is None else resize
     if side < size:
         raise ValueError(f"--resize is {side}, expected at least the crop of {size} pixels that the net takes")
-    return Squares(images(where, split), side)
+    return Squares(images(where, split, labels), side)

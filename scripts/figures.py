@@ -33,11 +33,15 @@ def strongest_maps(top: Top, count: int) -> np.ndarray:
 
 
 def draw_top_sheet(net: Network, squares: Squares, layer: str, top: Top, maps: Sequence[int]) -> np.ndarray:
-    """Figure 2 for these maps of one layer, uint8; every projection has its own scale, beside it the activations' values."""
-    projections, patches = pictures(net, squares, layer, top, maps)
-    projections = [[mid_grey(picture)[0] for picture in block] for block in projections]
+    """Figure 2 for these maps of one layer, uint8."""
+    return sheet_of(top, maps, *pictures(net, squares, layer, top, maps))
+
+
+def sheet_of(top: Top, maps: Sequence[int], projections: list, patches: list) -> np.ndarray:
+    """The same from pictures already made; every projection has its own scale, beside it the activations' values."""
+    grey = [[mid_grey(picture)[0] for picture in block] for block in projections]
     values = [[v for v in top.values[m] if v > 0] for m in maps]
-    return top_sheet(projections, patches, list(maps), values)
+    return top_sheet(grey, patches, list(maps), values)
 
 
 def draw_overview(net: Network, squares: Squares, tops: Mapping[str, Top], width: int = 1200) -> np.ndarray:

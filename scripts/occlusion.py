@@ -61,7 +61,7 @@ def exhibits(net: npzf.Network, photograph: np.ndarray, layer: str, index: int, 
     patch = net.fields()[layer].patch(int(row[0]), int(column[0]), *photograph.shape[:2])
     down, seen = [[cuda.host(project(net, x, layer, (index, row, column)))[0][patch]]], [[photograph[patch]]]
     if args.others:
-        squares = cli.squares(args.others, args.split, net, args.resize)
+        squares = cli.squares(args.others, args.split, net, args.resize, labels=False)
         batches = EvaluationBatches(squares, net.input_shape[0], args.batch, net.scaling)
         found = pictures(net, squares, layer, top_activations(net, batches, [layer], OTHERS)[layer], [index])
         down, seen = down + found[0], seen + found[1]
@@ -83,7 +83,7 @@ if __name__ == "__main__":
     parser.add_argument("--step", type=int, help="pixels from place to place (default a twentieth)")
     parser.add_argument("--grey", type=float, default=0.0, help="value of the square in units of the net's input (default 0)")
     parser.add_argument("--batch", type=int, default=32, help="places at once (default 32)")
-    parser.add_argument("--others", help="more images for panel (c): folder of class folders, .h5, or 'embedded'")
+    parser.add_argument("--others", help="more images for panel (c): folder of images or of class folders, .h5, or 'embedded'")
     parser.add_argument("--split", choices=["train", "validation"], default="validation", help="of .h5 files and 'embedded'")
     parser.add_argument("--resize", type=int, help="shorter side of those before cropping (default 8/7 of the crop)")
     parser.add_argument("--out", default="runs/occlusion.png", help="the figure to write (default runs/occlusion.png)")

@@ -1,4 +1,7 @@
-"""Draws what the maps of a trained net respond to: first-layer filters, and figure 2's top-nine sheet of each layer."""
+"""Draws what the maps of a trained net respond to: first-layer filters, and figure 2's top-nine sheet of each layer.
+
+Interrupted while it looks through the images, the same command goes on where it stopped.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +12,44 @@ import figures
 
 import npzf
 from npzf.data import EvaluationBatches
-from npzf.render import save_png
-from npzf.studies import top_activations
+from npzf.render import save_png, save_tiles
+from npzf.studies import pictures, top_activations
 
 
 def main(args) -> None:
     net = npzf.load(args.checkpoint).to(args.device, args.precision)
     layers = args.layers or figures.conv_layers(net)
-    squares = cli.squares(args.images, args.split, net, args.resize)
+    squares = cli.squares(args.images, args.split, net, args.resize, labels=False)
     out = Path(args.out)
     print(f"looking through {len(squares)} images for the {args.count} strongest activations of each map of {', '.join(layers)}")
     batches = EvaluationBatches(squares, net.input_shape[0], args.batch, net.scaling)
-    tops = top_activations(net, batches, layers, args.count)
+    unfinished = out / "unfinished.h5"
+    tops = top_activations(net, batches, layers, args.count, unfinished)
     print(figures.save_filters(net, out / "filters.png"))
     for layer in layers:
         maps = range(net.shapes[layer][-1]) if args.maps == 0 else figures.strongest_maps(tops[layer], args.maps)
+        drawn = pictures(net, squares, layer, tops[layer], maps)
         path = out / f"top_{layer.replace('/', '_')}.png"
-        print(save_png(figures.draw_top_sheet(net, squares, layer, tops[layer], maps), path, layer=layer))
+        print(save_png(figures.sheet_of(tops[layer], maps, *drawn), path, layer=layer))
+        if args.tiles:
+            tiles = save_tiles(out / "tiles", layer, maps, tops[layer], *drawn, squares.images.name)
+            print(f"{out / 'tiles'}: {len(tiles)} files of {layer}")
+    unfinished.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__.splitlines()[0], "python scripts/visualize.py runs/demo/best.h5 embedded --layers conv3 conv5")
     parser.add_argument("checkpoint", help="a network saved by npzf")
-    parser.add_argument("images", nargs="?", default=cli.EMBEDDED, help="folder of class folders, .h5, or 'embedded' (default)")
+    parser.add_argument(
+        "images", nargs="?", default=cli.EMBEDDED, help="folder of images or of class folders, .h5, or 'embedded' (default)"
+    )
     parser.add_argument("--split", choices=["train", "validation"], default="validation", help="of .h5 files and 'embedded'")
     parser.add_argument("--layers", nargs="+", help="layers to draw (default: every convolution)")
     parser.add_argument("--maps", type=int, default=16, help="maps a layer, those with the largest activations; 0: all")
     parser.add_argument(
         "--count", type=int, default=9, choices=range(1, 10), metavar="1..9", help="activations a map (default 9)"
     )
+    parser.add_argument("--tiles", action="store_true", help="also write each projection and patch to a file of its own")
     parser.add_argument("--batch", type=int, default=64, help="images at once (default 64)")
     parser.add_argument(
         "--resize", type=int, help="shorter side of the images before cropping, in pixels (default 8/7 of the crop)"

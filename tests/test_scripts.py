@@ -131,6 +131,45 @@ def test_visualize_draws_the_layers_asked_for(images, trained, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["filters.png", "top_relu3.png"]
 
 
+def test_visualize_writes_tiles_from_a_folder_of_photographs(images, trained, tmp_path):
+    arguments = [trained[0] / "best.h5", images / "train" / "bee", "--layers", "conv1", "--maps", 2, "--tiles", "--out", tmp_path]
+    assert f"{tmp_path / 'tiles'}: 36 files of conv1" in works("visualize", *arguments)
+    names = [path.name for path in (tmp_path / "tiles").iterdir()]
+    assert len(names) == 36 and all(name.startswith("conv1_map00") and "_rank" in name and "_value" in name for name in names)
+    assert sum(name.endswith("_projection.png") for name in names) == sum(name.endswith("_patch.png") for name in names) == 18
+
+
+STOPPED = """\
+import runpy, signal, sys
+from npzf.data import EvaluationBatches
+
+def since(self, first, whole=EvaluationBatches.since):
+    for batch in whole(self, first):
+        if 3 in batch[2]:
+            signal.raise_signal(signal.SIGINT)
+        yield batch
+
+EvaluationBatches.since = since
+sys.argv = sys.argv[1:]
+sys.path.insert(0, sys.argv.pop(0))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_an_interrupted_search_goes_on_with_the_same_command(images, trained, tmp_path):
+    out = tmp_path / "out"
+    arguments = [trained[0] / "best.h5", images / "train" / "bee", "--layers", "conv1", "--batch", 1, "--out", out]
+    _, *words = command("visualize", *arguments)
+    first = subprocess.run([sys.executable, "-c", STOPPED, str(SCRIPTS), *words], capture_output=True, text=True)
+    assert (first.returncode, first.stderr) == (130, "stopped after 4 images; the same command goes on from there\n")
+    assert [path.name for path in out.iterdir()] == ["unfinished.h5"]
+    works("visualize", *arguments)
+    works("visualize", *arguments[:-1], tmp_path / "at once")
+    assert not (out / "unfinished.h5").exists()
+    for name in ("filters.png", "top_conv1.png"):
+        assert (out / name).read_bytes() == (tmp_path / "at once" / name).read_bytes()
+
+
 def test_interrupted_and_resumed_as_it_says_equals_uninterrupted(images, tmp_path):
     arguments = [images / "train", images / "validation", *SMALL, "--epochs", 7, "--resize", 66, "--out"]
     with subprocess.Popen(

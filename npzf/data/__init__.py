@@ -8,8 +8,8 @@ An image set is anything with
     images.image(i)   uint8 (H, W, 3) in [0, 255]; may raise DecodeError; called from several threads at once
 which `Folder`, `Flat`, `Packed` and `embedded()` are. From a set to a net:
     squares = Squares(images, 256)
-    mean = mean_image(squares, 224)
-    for x, labels, indices in TrainingBatches(squares, 224, mean=mean).epoch(0): ...
+    scaling = Scaling(mean_image(squares, 224))
+    for x, labels, indices in TrainingBatches(squares, 224, scaling=scaling).epoch(0): ...
 """
 
 from npzf.data.batches import EvaluationBatches, TrainingBatches, mean_image

@@ -75,12 +75,16 @@ class EvaluationBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         """Every image once, in the order of the set; batches of which no image can be decoded are passed over."""
+        return self.since(0)
+
+    def since(self, first: int) -> Iterator[Batch]:
+        """The same for the images from number `first` on."""
 
         def prepare(start: int) -> Batch:
             pixels, indices = self.squares.take(range(start, min(start + self.batch, len(self.squares))))
             return _triple(centre_crop(pixels, self.size), self.scaling, self.squares, indices)
 
-        for batch in _ahead(prepare, range(0, len(self.squares), self.batch)):
+        for batch in _ahead(prepare, range(first, len(self.squares), self.batch)):
             if len(batch[0]):
                 yield batch
 

@@ -9,6 +9,7 @@ from npzf.render.occlusion import occlusion_figure
 from npzf.render.page import Section, write_page
 from npzf.render.pictures import enlarge, filters, grid, mid_grey, mid_grey_each, save_png
 from npzf.render.plots import heat_map, loss_plot, read_log
+from npzf.render.tiles import save_tiles
 
 __all__ = [
     "Section",
@@ -26,6 +27,7 @@ __all__ = [
     "occlusion_figure",
     "read_log",
     "save_png",
+    "save_tiles",
     "strip",
     "top_sheet",
     "write_page",

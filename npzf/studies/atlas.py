@@ -7,13 +7,15 @@ with maps, classes and sizes of layers, not with the images.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 
 from npzf import cuda
 from npzf.losses import softmax
 from npzf.network import Network
+from npzf.studies.passes import State, look_through
 from npzf.studies.top import Top
 
 BINS = 32  # of a histogram, a power of two; between 17 and 32 of them are in use
@@ -30,28 +32,28 @@ class Histograms:
     def __init__(self, maps: int):
         self.silent = np.zeros(maps, np.int64)
         self.counts = np.zeros((maps, BINS), np.int64)
-        self._exponents = np.full(maps, -1000, np.int64)  # all bins together end at two to this power
+        self.exponents = np.full(maps, -1000, np.int64)  # all bins together end at two to this power
 
     def add(self, values: np.ndarray) -> None:
         """Counts values (N, maps), finite."""
         positive = values > 0
         self.silent += (~positive).sum(0)
         needed = np.frexp(values.max(0))[1]  # the smallest power of two above the largest value
-        self._widen(np.where(positive.any(0), np.maximum(needed, self._exponents), self._exponents))
+        self._widen(np.where(positive.any(0), np.maximum(needed, self.exponents), self.exponents))
         maps = np.nonzero(positive)[1]
-        bins = np.ldexp(values[positive].astype(np.float64), -self._exponents[maps]) * BINS
+        bins = np.ldexp(values[positive].astype(np.float64), -self.exponents[maps]) * BINS
         np.add.at(self.counts, (maps, bins.astype(np.int64)), 1)
 
     def _widen(self, exponents: np.ndarray) -> None:
-        doublings = np.minimum(exponents - self._exponents, BINS)[:, None]
+        doublings = np.minimum(exponents - self.exponents, BINS)[:, None]
         merged = np.zeros_like(self.counts)
         np.add.at(merged, (np.arange(len(merged))[:, None], np.arange(BINS) >> doublings), self.counts)
-        self.counts, self._exponents = merged, exponents
+        self.counts, self.exponents = merged, exponents
 
     @property
     def widths(self) -> np.ndarray:
         """Of one bin of each map (maps,), in units of the activation; 0 for a map that was never active."""
-        return np.where(self.counts.any(1), np.ldexp(1.0 / BINS, self._exponents), 0.0)
+        return np.where(self.counts.any(1), np.ldexp(1.0 / BINS, self.exponents), 0.0)
 
 
 class Maps:
@@ -84,19 +86,70 @@ class Maps:
         maps, positive = np.broadcast_to(np.arange(y.shape[-1]), at.shape), values > 0
         np.add.at(self.places, (maps[positive], rows[positive] // self.cell, columns[positive] // self.cell), 1)
 
+    def state(self) -> State:
+        """All of it, as arrays."""
+        both = {"top": self.top, "histograms": self.histograms}
+        inside = {f"{name}/{part}": array for name, one in both.items() for part, array in vars(one).items()}
+        return inside | {"sums": self.sums, "places": self.places}
 
-@dataclass
+    def restore(self, state: State) -> None:
+        """Goes on from what state gave."""
+        self.top = Top(*(state[f"top/{part.name}"] for part in fields(Top)))
+        for part in vars(self.histograms):
+            setattr(self.histograms, part, state[f"histograms/{part}"])
+        self.sums, self.places = state["sums"], state["places"]
+
+
 class Survey:
-    """The set, images of each class (classes,) and number of images, and all layers looked at, by name.
+    """What all maps of some layers did over a set of images.
 
-    answers: for each image that is among some map's strongest, the net's class and its probability; empty if it does not
-    classify.
+    layers: name -> Maps; class_images (classes,): images of each class; images: in all; answers: for each image that is among
+    some map's strongest, the net's class and its probability; empty if it does not classify.
     """
 
-    class_images: np.ndarray
-    layers: dict[str, Maps] = field(default_factory=dict)
-    images: int = 0
-    answers: dict[int, tuple[int, float]] = field(default_factory=dict)
+    def __init__(self, net: Network, layers: Collection[str], count: int, classes: int):
+        """classes: of the labels; 0 for images without labels, as for survey. ValueError for an unknown layer."""
+        self.net, self.choice = net, (tuple(layers), count, classes)
+        self.classifies, self.labelled = len(net.shapes[net.last]) == 1, classes > 0
+        groups = classes or (net.shapes[net.last][0] if self.classifies else 1)
+        unknown = [name for name in layers if name not in net.layers]
+        if unknown:
+            raise ValueError(f"layer is {unknown[0]!r}, expected one of {', '.join(net.layers)}")
+        self.layers = {name: Maps(net.shapes[name], count, groups, net.dtype) for name in layers}
+        self.class_images = np.zeros(groups, np.int64)
+        self.images = 0
+        self.answers: dict[int, tuple[int, float]] = {}
+
+    def add(self, x: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> None:
+        """Looks at one batch: x (N, H, W, C), labels (N,), indices (N,)."""
+        ys = self.net.activations(x, {*self.layers, self.net.last} if self.classifies else self.layers)
+        group = labels if self.labelled else np.zeros(len(x), np.int64)
+        if self.classifies:
+            probabilities = softmax(cuda.host(ys[self.net.last]))
+            said = probabilities.argmax(1)
+            group = labels if self.labelled else said
+            answers = zip(said.tolist(), probabilities.max(1).tolist(), strict=True)
+            self.answers.update(zip(indices.tolist(), answers, strict=True))
+        for name, maps in self.layers.items():
+            maps.add(ys[name], indices, group)
+        np.add.at(self.class_images, group, 1)
+        self.images += len(x)
+        among = {i for maps in self.layers.values() for i in np.unique(maps.top.images).tolist()}
+        self.answers = {i: answer for i, answer in self.answers.items() if i in among}
+
+    def state(self) -> State:
+        """All of it, as arrays."""
+        said = np.array(list(self.answers), np.int64), np.array(list(self.answers.values()), np.float64).reshape(-1, 2)
+        state = {"class_images": self.class_images, "images": np.array(self.images), "asked": said[0], "answers": said[1]}
+        return state | {f"{name}/{part}": array for name, maps in self.layers.items() for part, array in maps.state().items()}
+
+    def restore(self, state: State) -> None:
+        """Goes on from what state gave."""
+        self.class_images, self.images = state["class_images"], int(state["images"])
+        said = zip(state["answers"][:, 0].astype(int).tolist(), state["answers"][:, 1].tolist(), strict=True)
+        self.answers = dict(zip(state["asked"].tolist(), said, strict=True))
+        for name, maps in self.layers.items():
+            maps.restore({part: state[f"{name}/{part}"] for part in maps.state()})
 
     def exciting(self, layer: str, count: int = 5) -> tuple[np.ndarray, np.ndarray]:
         """The classes that excite each map most, strongest first, and their mean activations: both (maps, count or fewer).
@@ -109,32 +162,21 @@ class Survey:
         return seen[order].T, np.take_along_axis(means, order, 0).T
 
 
-def survey(net: Network, batches: Iterable[tuple], layers: Collection[str], count: int = 9, classes: int = 0) -> Survey:
+def survey(
+    net: Network,
+    batches: Iterable[tuple],
+    layers: Collection[str],
+    count: int = 9,
+    classes: int = 0,
+    unfinished: str | Path | None = None,
+) -> Survey:
     """Looks at the images once: the `count` strongest activations of every map of these layers, and the numbers of Maps.
 
     batches: (x (N, H, W, C), labels, indices (N,)) triples; classes: how many the labels have, 0 for images without labels,
-    which are put into the class that the net says, or all into one if it does not classify. ValueError for an unknown layer,
-    activations that are not finite, or no images.
+    which are put into the class that the net says, or all into one if it does not classify. unfinished: a file with which an
+    interrupted pass goes on (passes.look_through). ValueError for an unknown layer, activations that are not finite, no images,
+    or the file of another pass.
     """
-    classifies = len(net.shapes[net.last]) == 1
-    groups = classes or (net.shapes[net.last][0] if classifies else 1)
-    found = Survey(np.zeros(groups, np.int64))
-    for x, labels, indices in batches:
-        ys = net.activations(x, {*layers, net.last} if classifies else layers)
-        if classifies:
-            probabilities = softmax(cuda.host(ys[net.last]))
-            said = probabilities.argmax(1)
-            answers = zip(said.tolist(), probabilities.max(1).tolist(), strict=True)
-            found.answers.update(zip(indices.tolist(), answers, strict=True))
-        group = labels if classes else said if classifies else np.zeros(len(x), np.int64)
-        for name in layers:
-            if name not in found.layers:
-                found.layers[name] = Maps(ys[name].shape[1:], count, groups, ys[name].dtype)
-            found.layers[name].add(ys[name], indices, group)
-        np.add.at(found.class_images, group, 1)
-        found.images += len(x)
-        among = {i for maps in found.layers.values() for i in np.unique(maps.top.images).tolist()}
-        found.answers = {i: answer for i, answer in found.answers.items() if i in among}
-    if not found.images:
-        raise ValueError("there are no images to look at, expected at least one")
+    found = Survey(net, layers, count, classes)
+    look_through(batches, found, unfinished)
     return found

@@ -7,7 +7,8 @@ unit's receptive field, clipped at the image's border last.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from npzf import cuda
 from npzf.data import Squares, centre_crop
 from npzf.deconvnet import project, project_units
 from npzf.network import Network
+from npzf.studies.passes import State, look_through
 
 TOGETHER = 32  # units projected in one pass
 
@@ -56,21 +58,41 @@ class Top:
         return Top(*(np.take_along_axis(a, order, 1) for a in both))
 
 
-def top_activations(net: Network, batches: Iterable[tuple], layers: Collection[str], count: int = 9) -> dict[str, Top]:
+class Tops(dict[str, Top]):
+    """Layer -> Top, as a pass over the images finds them."""
+
+    def __init__(self, net: Network, layers: Collection[str], count: int):
+        super().__init__()
+        self.net, self.names, self.count = net, tuple(layers), count
+        self.choice = (self.names, count)
+
+    def add(self, x: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> None:
+        """Looks at one batch: x (N, H, W, C), indices (N,)."""
+        for name, y in self.net.activations(x, self.names).items():
+            before = self[name] if name in self else Top.empty(y.shape[-1], self.count, y.dtype)
+            self[name] = before.merged(y, indices)
+
+    def state(self) -> State:
+        """All of it, as arrays."""
+        return {f"{name}/{part}": array for name, top in self.items() for part, array in vars(top).items()}
+
+    def restore(self, state: State) -> None:
+        """Goes on from what state gave."""
+        self.update({name: Top(*(state[f"{name}/{part.name}"] for part in fields(Top))) for name in self.names})
+
+
+def top_activations(
+    net: Network, batches: Iterable[tuple], layers: Collection[str], count: int = 9, unfinished: str | Path | None = None
+) -> dict[str, Top]:
     """Layer -> the `count` strongest activations of each of its maps, at most one an image, in one pass over the batches.
 
-    batches: (x (N, H, W, C), labels, indices (N,)) triples; memory grows with maps and count, not with the images.
-    ValueError for an unknown layer or no images.
+    batches: (x (N, H, W, C), labels, indices (N,)) triples; memory grows with maps and count, not with the images. unfinished:
+    a file with which an interrupted pass goes on (passes.look_through). ValueError for an unknown layer, no images, or the file
+    of another pass.
     """
-    tops: dict[str, Top] = {}
-    for x, _, indices in batches:
-        for name, y in net.activations(x, layers).items():
-            if name not in tops:
-                tops[name] = Top.empty(y.shape[-1], count, y.dtype)
-            tops[name] = tops[name].merged(y, indices)
-    if not tops:
-        raise ValueError("there are no images to look at, expected at least one")
-    return tops
+    tops = Tops(net, layers, count)
+    look_through(batches, tops, unfinished)
+    return dict(tops)
 
 
 def pictures(net: Network, squares: Squares, layer: str, top: Top, maps: Collection[int]) -> tuple[list, list]:

@@ -6,7 +6,6 @@ import csv
 import io
 import logging
 import math
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from npzf.data import Squares, TrainingBatches
 from npzf.files import write_whole
 from npzf.losses import softmax_cross_entropy
 from npzf.network import Network
+from npzf.signals import Signals
 from npzf.training import checkpoint
 from npzf.training.evaluation import evaluate
 from npzf.training.schedule import Plateau
@@ -118,14 +118,14 @@ class Trainer:
         is no number raises Diverged, and the last checkpoint stays.
         """
         # a diverging net overflows before its loss is no number, and Diverged says it better than NumPy's warnings
-        with _Signals() as signals, np.errstate(over="ignore", invalid="ignore"):
+        with Signals() as signals, np.errstate(over="ignore", invalid="ignore"):
             while self.epoch < self.recipe.epochs:
                 self._train_epoch(signals)
                 self._finish_epoch()
                 if after_epoch:
                     after_epoch(self)
 
-    def _train_epoch(self, signals: _Signals) -> None:
+    def _train_epoch(self, signals: Signals) -> None:
         self.sgd.rate = self.schedule.rate
         bar = tqdm(
             desc=f"epoch {self.epoch + 1}/{self.recipe.epochs}",
@@ -228,27 +228,3 @@ def check_classes(net: Network, squares: Squares, subject: str = "the images hav
     if net.classes is not None and tuple(found) != tuple(net.classes):
         first = next(pair for pair in zip(found, net.classes, strict=True) if pair[0] != pair[1])
         raise ValueError(f"{subject} a class {first[0]!r} where the net has {first[1]!r}: expected the same classes")
-
-
-class _Signals:
-    """Notes an interrupt or a termination signal instead of dying in the middle of a batch; a second one does kill."""
-
-    def __init__(self):
-        self.received = False
-        self._before = {}
-
-    def __enter__(self) -> _Signals:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                self._before[number] = signal.signal(number, self._note)
-            except ValueError:  # not the main thread: signals are not ours to take
-                break
-        return self
-
-    def _note(self, number, frame) -> None:
-        self.received = True
-        signal.signal(number, self._before[number])
-
-    def __exit__(self, *_) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)

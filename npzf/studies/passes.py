@@ -1,0 +1,107 @@
+"""One pass over many images (figure 2 takes all of the validation set), which goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import h5py
+import numpy as np
+from tqdm import tqdm
+
+from npzf import cuda, storage
+from npzf.data import EvaluationBatches
+from npzf.network import Network
+from npzf.signals import Signals
+
+KIND = "half-done search"
+EVERY = 60.0  # seconds between two states that are stored
+
+State = dict[str, np.ndarray]
+
+
+class Findings(Protocol):
+    """What a pass collects, and how that is stored and taken up again.
+
+    net: the one that looks; choice: whatever else the findings depend on, besides the images.
+    """
+
+    net: Network
+    choice: tuple
+
+    def add(self, x: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> None:
+        """Looks at one batch: x (N, H, W, C), labels (N,), indices (N,) into the image set."""
+
+    def state(self) -> State:
+        """All that has been found so far, name -> array."""
+
+    def restore(self, state: State) -> None:
+        """Goes on from what state gave."""
+
+
+def look_through(batches: Iterable[tuple], findings: Findings, unfinished: str | Path | None = None) -> None:
+    """findings.add(*batch) for all batches; with `unfinished`, a file, an interrupted pass goes on with the next image.
+
+    The file is written every minute and on an interrupt or termination signal, which then raises KeyboardInterrupt, and stays
+    when the pass is done: whoever named it removes it. batches are then to be EvaluationBatches. ValueError if there are no
+    images, or if the file is of a pass of another net, image set or choice.
+    """
+    known = isinstance(batches, EvaluationBatches)
+    first, total, size = 0, len(batches.squares) if known else None, batches.batch if known else 1
+    identity = "" if unfinished is None else _identity(findings, batches)
+    if unfinished is not None and Path(unfinished).exists():
+        first = _take_up(unfinished, findings, identity)
+    after, kept = first, time.monotonic()
+    bar = tqdm(total=total, initial=first, desc="looking", unit="image", leave=False, disable=None)
+    with Signals() as signals, bar:
+        for batch in batches.since(first) if first else batches:
+            findings.add(*batch)
+            after = (
+                first + -(-(int(batch[2][-1]) + 1 - first) // size) * size
+            )  # the batch's end, where its last image failed, too
+            after = after if total is None else min(after, total)
+            bar.update(after - bar.n)
+            if unfinished is not None and (signals.received or time.monotonic() >= kept + EVERY):
+                _keep(unfinished, findings, identity, after)
+                kept = time.monotonic()
+            if signals.received:
+                where = "" if unfinished is None else "; the same command goes on from there"
+                raise KeyboardInterrupt(f"stopped after {after} images{where}")
+    if not after:
+        raise ValueError("there are no images to look at, expected at least one")
+    if unfinished is not None and after > first:
+        _keep(unfinished, findings, identity, after)
+
+
+def _identity(findings: Findings, batches: EvaluationBatches) -> str:
+    """A digest of all that a pass depends on: the net with its parameters, the choice, the images' names and sizes."""
+    images, net = batches.squares.images, findings.net
+    names = [images.name(i) for i in range(len(images))]
+    words = (type(findings).__name__, findings.choice, net.architecture(), batches.size, batches.squares.side, names)
+    digest = hashlib.sha256(repr(words).encode())
+    for array in (*net.parameters.values(), net.scaling.mean, net.scaling.deviation):
+        digest.update(np.ascontiguousarray(cuda.host(array) if cuda.holds(array) else np.asarray(array, np.float32)))
+    return digest.hexdigest()
+
+
+def _keep(path: str | Path, findings: Findings, identity: str, after: int) -> None:
+    def fill(file: h5py.File) -> None:
+        file.attrs["identity"], file.attrs["after"] = identity, after
+        for name, array in findings.state().items():
+            file[f"state/{name}"] = array
+
+    storage.write(path, fill, KIND)
+
+
+def _take_up(path: str | Path, findings: Findings, identity: str) -> int:
+    """Restores what the file holds, and returns how many images of the set have been looked at."""
+    with storage.read(path, KIND) as file:
+        if file.attrs["identity"] != identity:
+            raise ValueError(f"{path}: begun with another net, image set or choice, expected this one's: finish or remove it")
+        state: State = {}
+        file["state"].visititems(lambda name, item: state.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+        findings.restore(state)
+        return int(file.attrs["after"])
