@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from npzf.threads import split
+
 
 @dataclass(frozen=True)
 class Part:
@@ -49,11 +51,20 @@ class Part:
 
 def unpool(part: Part, index: np.ndarray, size: tuple[int, int], window: int, stride: int, pad: int) -> Part:
     """Unpooling through switches index (N, OH, OW, C) into maps of this (H, W): every value to where its maximum was."""
-    u, i, j, c = np.nonzero(part.values)  # a zero, wherever it goes, changes nothing
-    place = index[part.images[u], part.rows[u] + i, part.columns[u] + j, c]
-    row, column = np.divmod(place, size[1])
-    h, w = ((side - 1) * stride + window for side in part.values.shape[1:3])
-    values = np.zeros((len(part.images), h, w, part.values.shape[3]), part.values.dtype)
-    here = (u, row - (part.rows[u] * stride - pad), column - (part.columns[u] * stride - pad), c)
-    np.add.at(values, here, part.values[u, i, j, c])
+    units, *sides, maps = part.values.shape
+    high, wide = ((side - 1) * stride + window for side in sides)
+    values = np.zeros((units, high, wide, maps), part.values.dtype)
+
+    def some(these: slice) -> None:
+        for u in range(these.start, these.stop):
+            top, left = int(part.rows[u]), int(part.columns[u])
+            inside = [slice(max(0, -a), min(n, b - a)) for a, n, b in zip((top, left), sides, index.shape[1:3], strict=True)]
+            places = [slice(a + s.start, a + s.stop) for a, s in zip((top, left), inside, strict=True)]
+            place = index[part.images[u], places[0], places[1]]
+            row = place // size[1]
+            here = row * (wide - size[1]) + place - ((top * stride - pad) * wide + left * stride - pad)
+            flat = (here.astype(np.intp) * maps + np.arange(maps)).ravel()
+            np.add.at(values[u].reshape(-1), flat, part.values[u, inside[0], inside[1]].ravel())
+
+    split(some, units)
     return part.below(values, stride, pad, size)
