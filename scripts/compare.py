@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cli
 import numpy as np
 from matplotlib import colormaps
-from occlusion import highest_maps, legible
+from occlusion import highest_maps
 
 import npzf
 from npzf import cuda, project
@@ -17,7 +17,7 @@ from npzf.data import decode, square
 from npzf.deconvnet import strongest
 from npzf.layers import Keep, MaxPool, Relu, Rules
 from npzf.losses import softmax
-from npzf.render import Section, enlarge, grid, save_png, write_page
+from npzf.render import Section, enlarge, grid, legible, save_png, write_page
 from npzf.render.lettering import PALE_INK, lettering
 from npzf.studies.saliency import class_model, grad_cam, gradient
 
@@ -79,7 +79,7 @@ def main(args) -> None:
         Panel("activation", f"of the whole map {index}", warm(net, photograph, layer, y[0, :, :, index])),
     ]
     scores = [
-        Panel("class model", "the score's optimum from grey", legible(model(net, x, label, args.steps))),
+        Panel("class model", "the score's optimum from grey", legible(model(net, x, label, args.steps))[0]),
         *walks(net, x, net.last, label),
         Panel("Grad-CAM", f"of {layer}", warm(net, photograph, layer, grad_cam(net, x, label, layer)[0])),
     ]
@@ -95,7 +95,7 @@ def below_pooling(net: npzf.Network, layer: str) -> str:
 def walks(net: npzf.Network, x: np.ndarray, layer: str, unit) -> list[Panel]:
     """The three walks down from a unit, each on its own scale, and the saliency."""
     panels = [
-        Panel(name, note, legible(cuda.host(project(net, x, layer, unit, **how)[0]))) for name, (note, how) in WALKS.items()
+        Panel(name, note, legible(cuda.host(project(net, x, layer, unit, **how)[0]))[0]) for name, (note, how) in WALKS.items()
     ]
     size = np.abs(gradient(net, x, layer, unit)[1][0]).max(2)
     bright = np.rint(255 * (size / (np.quantile(size, 0.998) or 1)).clip(0, 1)).astype(np.uint8)
@@ -170,8 +170,8 @@ def write(out: Path, rows: dict[str, list[Panel]], side: int) -> None:
     alt = "; ".join(f"{name}: {note}" for name, (note, _) in WALKS.items())
     sections = [Section("Three backward relus", "y is what the relu gave, g the signal that comes down to it.", table, alt, True)]
     words = (
-        "One unit, seeded with its value, walked down in three ways; each picture has its own scale, of which the two "
-        "strongest of a thousand numbers are cut off. Outside of what the unit sees all of them are exactly zero.",
+        "One unit, seeded with its value, walked down in three ways; each picture has its own scale, of which the three "
+        "strongest of a thousand numbers may be cut off. Outside of what the unit sees all of them are exactly zero.",
         "The same for the score of a class, before the softmax, with two pictures that need one: the image that maximises the "
         "score less a decay (Simonyan et al.), and where the maps speak for the class (Selvaraju et al.).",
     )

@@ -11,7 +11,7 @@ from PIL import Image
 from npzf import Network, cuda
 from npzf.data import Squares
 from npzf.layers import Conv
-from npzf.render import filters, mid_grey, save_png, top_sheet
+from npzf.render import filters, legible, save_png, top_sheet
 from npzf.studies import Top, pictures
 
 
@@ -39,7 +39,7 @@ def draw_top_sheet(net: Network, squares: Squares, layer: str, top: Top, maps: S
 
 def sheet_of(top: Top, maps: Sequence[int], projections: list, patches: list) -> np.ndarray:
     """The same from pictures already made; every projection has its own scale, beside it the activations' values."""
-    grey = [[mid_grey(picture)[0] for picture in block] for block in projections]
+    grey = [[legible(picture)[0] for picture in block] for block in projections]
     values = [[v for v in top.values[m] if v > 0] for m in maps]
     return top_sheet(grey, patches, list(maps), values)
 

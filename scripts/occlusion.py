@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import cli
 import numpy as np
@@ -13,11 +14,10 @@ from npzf.data import EvaluationBatches, decode, square
 from npzf.deconvnet import strongest
 from npzf.layers import Dropout
 from npzf.losses import softmax
-from npzf.render import mid_grey, occlusion_figure
+from npzf.render import legible, occlusion_figure
 from npzf.studies import occlusion, pictures, top_activations
 
 OTHERS = 3  # images whose projections stand beside the photograph's own, as in the paper
-CLIPPED = 0.002  # share of a projection's numbers: a few of them are far above all others
 
 
 def main(args: argparse.Namespace) -> None:
@@ -63,14 +63,19 @@ def exhibits(net: npzf.Network, photograph: np.ndarray, layer: str, index: int, 
     if args.others:
         squares = cli.squares(args.others, args.split, net, args.resize, labels=False)
         batches = EvaluationBatches(squares, net.input_shape[0], args.batch, net.scaling)
-        found = pictures(net, squares, layer, top_activations(net, batches, [layer], OTHERS)[layer], [index])
-        down, seen = down + found[0], seen + found[1]
-    return [legible(picture) for block in down for picture in block], [tile for block in seen for tile in block]
+        top = top_activations(net, batches, [layer], OTHERS + 1)[layer]
+        found = pictures(net, squares, layer, top, [index])
+        others = [
+            k for k, i in enumerate(top.images[index, : len(found[0][0])]) if not is_file(args.image, squares.images.name(i))
+        ]
+        for mine, block in zip((down, seen), found, strict=True):
+            mine.append([block[0][k] for k in others[:OTHERS]])
+    return [legible(picture)[0] for block in down for picture in block], [tile for block in seen for tile in block]
 
 
-def legible(picture: np.ndarray) -> np.ndarray:
-    """A signed projection as uint8, zero mid-grey; the strongest CLIPPED of its numbers are cut off, so that the rest is seen."""
-    return mid_grey(picture, np.quantile(np.abs(picture), 1 - CLIPPED) or None)[0]
+def is_file(path: str, name: str) -> bool:
+    """Whether an image set's name is the path of this very file."""
+    return Path(name).exists() and Path(name).samefile(path)
 
 
 if __name__ == "__main__":

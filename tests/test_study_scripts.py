@@ -1,6 +1,7 @@
 """The scripts of figures 5 to 7, Table 1 and foreign weights as a user runs them: what they print, write and refuse."""
 
 import json
+import shutil
 
 import h5py
 import numpy as np
@@ -60,6 +61,24 @@ def test_occlusion(folder, tmp_path):
     assert "grey is 0 in units of the net's input" in printed and "pool5, map " in printed and "bee: " in printed
     assert Image.open(out).size[0] > 2000
     works("occlusion", folder / "two.png", folder / "other.h5", "--step", 30, "--layer", "relu3", "--grey", 3, "--out", out)
+
+
+def test_occlusion_does_not_show_the_photograph_as_another(folder, tmp_path):
+    """Among others its file is left out, whatever it is called there; a copy is another photograph."""
+    (tmp_path / "others").mkdir()
+    for name in ("one.png", "two.png"):
+        shutil.copy(folder / name, tmp_path / "others")
+    shutil.copy(folder / "one.png", tmp_path / "others" / "copy.png")
+    drawn = {}
+    for image in (folder / "one.png", tmp_path / "others" / "one.png"):
+        out = tmp_path / f"{image.parent.name}.png"
+        works("occlusion", image, folder / "named.h5", "--step", 30, "--others", tmp_path / "others", "--out", out)
+        drawn[image.parent.name] = np.asarray(Image.open(out))
+    (tmp_path / "others" / "one.png").unlink()
+    out = tmp_path / "without.png"
+    works("occlusion", folder / "one.png", folder / "named.h5", "--step", 30, "--others", tmp_path / "others", "--out", out)
+    np.testing.assert_array_equal(np.asarray(Image.open(out)), drawn["others"])
+    assert drawn[folder.name].shape != drawn["others"].shape or (drawn[folder.name] != drawn["others"]).any()
 
 
 def foreign(path):

@@ -7,7 +7,7 @@ from npzf.render.features import top_sheet
 from npzf.render.invariance import invariance_figure
 from npzf.render.occlusion import occlusion_figure
 from npzf.render.page import Section, write_page
-from npzf.render.pictures import enlarge, filters, grid, mid_grey, mid_grey_each, save_png
+from npzf.render.pictures import enlarge, filters, grid, legible, mid_grey, mid_grey_each, save_png
 from npzf.render.plots import heat_map, loss_plot, read_log
 from npzf.render.tiles import save_tiles
 
@@ -21,6 +21,7 @@ __all__ = [
     "grid",
     "heat_map",
     "invariance_figure",
+    "legible",
     "loss_plot",
     "mid_grey",
     "mid_grey_each",

@@ -7,9 +7,8 @@ import numpy as np
 
 from npzf.render import plots
 from npzf.render.occlusion import _map
-from npzf.render.pictures import MID_GREY, centred, enlarge, grid, mid_grey
+from npzf.render.pictures import MID_GREY, centred, enlarge, grid, legible
 
-CLIPPED = 0.002  # share of a projection's numbers: a few of them are far above all others
 LEGIBLE = 96  # pixels: smaller tiles are enlarged by a whole factor
 
 
@@ -61,7 +60,7 @@ def _bars(axes, names: Sequence[str], probabilities: Sequence[float]) -> None:
 
 def _strip(layer) -> np.ndarray:
     """Projections side by side, then the patches; all as large as the largest."""
-    projections = [mid_grey(p, np.quantile(np.abs(p), 1 - CLIPPED) or None)[0] for p in layer.projections]
+    projections = [legible(p)[0] for p in layer.projections]
     side = max(tile.shape[0] for tile in (*projections, *layer.patches))
     side = max(side, *(tile.shape[1] for tile in (*projections, *layer.patches)))
     zoom = -(-LEGIBLE // side)

@@ -48,7 +48,7 @@ def occlusion_figure(
         _map(panels[4], study, study.probability, (height, width), (0, 1))
         _classes(panels[5], study, (height, width), name)
         words = (
-            f"(a) {name(label)}, {study.untouched:.0%}",
+            f"(a) {name(label)}, {study.untouched:.1%}",
             f"(b) {layer}, map {study.strongest}: total activity",
             "(c) that map's projections ...",
             "... and the patches",

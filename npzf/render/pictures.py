@@ -11,6 +11,7 @@ from PIL import Image, PngImagePlugin
 from npzf.files import write_whole
 
 MID_GREY = 128  # zero; +-scale then reaches 255 and 1, so both signs have 127 steps
+CLIPPED, BEYOND = 0.003, 2.5  # this share of a picture's numbers may be clipped, none larger than 2.5 times the scale
 
 
 def mid_grey(signed: np.ndarray, scale: float | None = None) -> tuple[np.ndarray, float]:
@@ -39,6 +40,17 @@ def mid_grey_each(signed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"signed must be (N, H, W, C), got shape {signed.shape}")
     scales = np.abs(signed).max(axis=(1, 2, 3), initial=0)
     return _about_mid_grey(signed, scales[:, None, None, None]), scales
+
+
+def legible(signed: np.ndarray) -> tuple[np.ndarray, float]:
+    """As `mid_grey`, on the scale that shows most of a projection: that of `scale_of`, which is returned with the picture."""
+    return mid_grey(signed, scale_of(signed))
+
+
+def scale_of(signed: np.ndarray) -> float:
+    """The |value| to be drawn as black or white: with the largest itself, a few bright dots would leave the rest faint."""
+    size = np.abs(signed)
+    return max(float(np.quantile(size, 1 - CLIPPED)), float(size.max()) / BEYOND)
 
 
 def enlarge(picture: np.ndarray, factor: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from npzf.render.pictures import mid_grey, save_png
+from npzf.render.pictures import legible, save_png
 
 LONGEST = 60  # characters of an image's name within a file's
 
@@ -32,7 +32,7 @@ def save_tiles(
             index, value = int(top.images[m, k]), float(top.values[m, k])
             stem = tile_stem(layer, m, k + 1, index, name(index), value)
             words = {"layer": layer, "map": m, "rank": k + 1, "image": name(index), "value": value}
-            picture, scale = mid_grey(projection)
+            picture, scale = legible(projection)
             written.append(save_png(picture, Path(folder) / f"{stem}_projection.png", **words, scale=scale))
             written.append(save_png(patch, Path(folder) / f"{stem}_patch.png", **words))
     return written

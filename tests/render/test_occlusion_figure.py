@@ -28,7 +28,7 @@ def test_values_stand_at_their_places(tmp_path, monkeypatch):
     one = study(strongest=5, activity=10 * P, untouched_activity=9.5)
     panels = draw(tmp_path / "f.png", monkeypatch, one, classes=[f"class {k}" for k in range(9)])
     titles = [axes.get_title(loc="left") for axes in panels[:6]]
-    assert titles[0] == "(a) class 3, 95%" and titles[1] == "(b) conv5, map 5: total activity"
+    assert titles[0] == "(a) class 3, 95.0%" and titles[1] == "(b) conv5, map 5: total activity"
     assert titles[4] == "(d) probability of class 3"
     for axes, values, top in ((panels[1], 10 * P, 9.5), (panels[4], P, 1)):
         mesh = axes.collections[0]

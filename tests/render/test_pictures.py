@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from npzf.render import enlarge, filters, grid, mid_grey, mid_grey_each, save_png
+from npzf.render import enlarge, filters, grid, legible, mid_grey, mid_grey_each, save_png
+from npzf.render.pictures import scale_of
 
 
 def signed(*shape, seed=0):
@@ -160,3 +161,15 @@ def test_png_refuses_what_is_no_picture(tmp_path, bad):
     with pytest.raises(ValueError, match="uint8"):
         save_png(bad, tmp_path / "p.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_few_bright_dots_do_not_decide_the_scale():
+    picture = signed(96, 96, 3)
+    picture[0, 0] = 5.0
+    assert scale_of(picture) == pytest.approx(np.quantile(np.abs(picture), 0.997)) and scale_of(-picture) == scale_of(picture)
+    picture[0, 0] = 100.0
+    assert scale_of(picture) == 40.0
+    assert scale_of(np.zeros((3, 3, 3))) == 0.0
+    drawn, scale = legible(picture)
+    assert scale == 40.0 and drawn[0, 0].tolist() == [255, 255, 255]
+    np.testing.assert_array_equal(drawn, mid_grey(picture, 40.0)[0])

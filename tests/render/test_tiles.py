@@ -5,7 +5,7 @@ import pytest
 from compare import normal
 from PIL import Image
 
-from npzf.render import mid_grey, save_tiles
+from npzf.render import legible, save_tiles
 from npzf.render.tiles import tile_stem
 from npzf.studies import Top
 
@@ -31,7 +31,7 @@ def test_names_and_contents(top, tmp_path):
     assert sorted(written) == sorted((tmp_path / "new").iterdir())
     pairs = [pair for blocks in zip(projections, patches, strict=True) for pair in zip(*blocks, strict=True)]
     for k, (projection, patch) in enumerate(pairs):
-        picture, scale = mid_grey(projection)
+        picture, scale = legible(projection)
         drawn = Image.open(written[2 * k])
         np.testing.assert_array_equal(np.asarray(drawn), np.broadcast_to(picture, (*picture.shape[:2], 3)))
         assert float(drawn.text["scale"]) == scale and drawn.text["layer"] == "fire2/concat"

@@ -10,14 +10,13 @@ import numpy as np
 from PIL import Image
 
 from npzf.files import write_whole
-from npzf.render.pictures import MID_GREY, centred, enlarge, grid, mid_grey
+from npzf.render.pictures import MID_GREY, centred, enlarge, grid, legible
 
 GROUP = 16  # maps that share their sheets
 THUMBNAILS = 4  # of them in a row of the sheet of thumbnails
 SIDE = 96  # pixels, at most, of a tile
 MARGIN = 2  # pixels around each tile, its edge repeated: what a browser mixes in when it scales a tile is the tile itself
 EXACT = 32  # pixels: patches up to this size are stored without loss
-CLIPPED, BEYOND = 0.003, 2.5  # this share of a projection's values may be clipped, none larger than 2.5 times the scale
 KINDS = ("projections", "patches", "thumbnails")
 
 
@@ -34,12 +33,6 @@ def shrunk(picture: np.ndarray, field: int) -> np.ndarray:
     planes = [Image.fromarray(np.ascontiguousarray(plane, np.float32)) for plane in np.moveaxis(picture, -1, 0)]
     small = np.stack([plane.resize((width, height), Image.Resampling.LANCZOS) for plane in planes], -1)
     return small if picture.dtype.kind == "f" else np.rint(small.clip(0, 255)).astype(np.uint8)
-
-
-def scale_of(projection: np.ndarray) -> float:
-    """The |value| to be drawn as black or white: with the largest itself, a few bright dots would leave the rest faint."""
-    size = np.abs(projection)
-    return max(float(np.quantile(size, 1 - CLIPPED)), float(size.max()) / BEYOND)
 
 
 def tile(picture: np.ndarray, field: int) -> np.ndarray:
@@ -66,13 +59,13 @@ def write_group(
     """Writes folder/STEM-projections.webp, -patches and -thumbnails of up to GROUP maps; returns the projections' scales.
 
     projections: for each map up to `count` signed pictures (h, w, C), strongest first; each has its own scale, in their units,
-    that of scale_of. patches: uint8 beside them. A row of a sheet is a map, and its strongest projection the thumbnail.
+    that of `legible`. patches: uint8 beside them. A row of a sheet is a map, and its strongest projection the thumbnail.
     ValueError as mid_grey, for other channels or values that are not finite; OSError if a file cannot be written.
     """
     side = tile_side(field)
     # Shrunk before its scale is chosen: shrinking averages fine strokes away, and they would be faint.
     small = [[shrunk(picture, field) for picture in block] for block in projections]
-    grey = [[mid_grey(picture, scale_of(picture)) for picture in block] for block in small]
+    grey = [[legible(picture) for picture in block] for block in small]
     above = [[tile(picture, field) for picture, _ in block] for block in grey]
     beside = [[tile(shrunk(picture, field), field) for picture in block] for block in patches]
     first = [block[0] if block else np.full((side, side, 3), MID_GREY, np.uint8) for block in above]
