@@ -66,3 +66,16 @@ class Field:
             slice(min(max(top, 0), height), max(min(top + self.size, height), 0)),
             slice(min(max(left, 0), width), max(min(left + self.size, width), 0)),
         )
+
+    def enough(self, row: int, column: int, height: int, width: int) -> tuple[tuple[slice, slice], tuple[int, int]]:
+        """The smallest part of a (height, width) image in which unit (row, column) comes out the same, and its place there.
+
+        The part begins whole strides away from the image's first pixel, so that every window moves as before, and far enough
+        ahead of the patch that padding is seen only where it was seen before.
+        """
+        if self.whole:
+            return self.patch(row, column, height, width), (row, column)
+        before = [max((self.offset + at * self.stride) // self.stride, 0) for at in (row, column)]
+        ends = self.patch(row, column, height, width)
+        part = tuple(slice(n * self.stride, end.stop) for n, end in zip(before, ends, strict=True))
+        return part, (row - before[0], column - before[1])

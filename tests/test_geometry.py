@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from npzf import layers
 from npzf.geometry import Field, output_size
+from npzf.network import Network
 from npzf.ops.convolution import convolve
 
 FIGURE_3 = [  # size, window, stride, pad -> floor, ceil
@@ -127,3 +129,38 @@ def test_the_union_of_branches_sees_what_both_see():
 def test_branches_of_other_strides_have_no_union():
     with pytest.raises(ValueError, match="strides 2 and 1"):
         Field(3, 2).union(Field(3, 1))
+
+
+@pytest.mark.parametrize("ceil", [False, True])
+def test_enough_of_the_image_makes_the_same_unit_as_all_of_it(ceil):
+    """Every place of a net with padding, overlap and strides, on an image whose sides leave pixels over."""
+    table = [
+        ("conv1", layers.Conv(3, 5, stride=2, pad=2)),
+        ("relu1", layers.Relu()),
+        ("pool1", layers.MaxPool(3, 2, ceil=ceil)),
+        ("conv2", layers.Conv(2, 3, pad=1)),
+        ("relu2", layers.Relu()),
+        ("conv3", layers.Conv(2, 3, pad=1)),
+    ]
+    net = Network((48, 39, 3), table, dtype="float64")
+    for name, p in net.parameters.items():
+        if name.endswith("bias"):
+            p[...] = 0.3  # so that padding differs from a map that saw zeros
+    x, field = np.random.default_rng(0).standard_normal((1, 48, 39, 3)), net.fields()["conv3"]
+    y, areas = net.forward(x), set()
+    for row, column in np.ndindex(y.shape[1:3]):
+        (rows, columns), place = field.enough(row, column, 48, 39)
+        small = x[:, rows, columns]
+        areas.add(small.shape[1:3])
+        np.testing.assert_allclose(net.forward(small)[0][place], y[0, row, column], rtol=1e-12)
+    assert any(height < 48 and width < 39 for height, width in areas)  # some are spared some of the image
+
+
+def test_enough_for_a_unit_that_sees_everything_is_everything():
+    assert Field(whole=True).enough(0, 0, 7, 9) == ((slice(0, 7), slice(0, 9)), (0, 0))
+
+
+def test_enough_begins_whole_strides_ahead_of_the_patch():
+    field = Field(size=99, stride=16, offset=-34)  # AlexNet's conv3
+    assert field.patch(6, 6, 224, 224) == (slice(62, 161), slice(62, 161))
+    assert field.enough(6, 6, 224, 224) == ((slice(48, 161), slice(48, 161)), (3, 3))
