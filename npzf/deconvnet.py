@@ -51,6 +51,11 @@ def project_units(net: Network, x: np.ndarray, layer: str, images: np.ndarray, u
     field = net.fields().get(layer)
     if field is None or field.whole or net.device != "cpu":
         raise ValueError(f"layer is {layer!r} on {net.device}, expected a layer with receptive fields, on the CPU")
+    (height, width), (tops, lefts), places = field.windows(*unit[1:], x.shape[1:3])
+    if net.is_local(layer) and len(images) * height * width < x[..., 0].size:  # less to go forward than the whole images
+        corners = zip(images, tops, lefts, strict=True)
+        x = np.stack([x[n, top : top + height, left : left + width] for n, top, left in corners])
+        images, unit = np.arange(len(images)), (unit[0], *places)
     y = net.activations(x, (layer,), Keep.SWITCHES)[layer]
     part = net.project_down(layer, Part.units(y, images, *unit), Rules())
     pictures = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 
 def output_size(size: int, window: int, stride: int = 1, pad: int = 0, ceil: bool = False) -> int:
     """Number of places of a window along one side: floor or ceil of (size + 2 pad - window) / stride, plus 1.
@@ -67,15 +69,24 @@ class Field:
             slice(min(max(left, 0), width), max(min(left + self.size, width), 0)),
         )
 
-    def enough(self, row: int, column: int, height: int, width: int) -> tuple[tuple[slice, slice], tuple[int, int]]:
-        """The smallest part of a (height, width) image in which unit (row, column) comes out the same, and its place there.
+    def windows(
+        self, rows: np.ndarray, columns: np.ndarray, size: tuple[int, int]
+    ) -> tuple[tuple[int, int], tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+        """Parts of images of this size (H, W) in which units (rows, columns), arrays (U,), come out the same as in the whole.
 
-        The part begins whole strides away from the image's first pixel, so that every window moves as before, and far enough
-        ahead of the patch that padding is seen only where it was seen before.
+        Returns the size of the parts, all alike, their first rows and columns (U,), and the units' places in them (U,). A part
+        begins whole strides away from the image's first pixel, so that every window moves as before, and ends so, too: padding is
+        seen only where it was seen before.
         """
         if self.whole:
-            return self.patch(row, column, height, width), (row, column)
-        before = [max((self.offset + at * self.stride) // self.stride, 0) for at in (row, column)]
-        ends = self.patch(row, column, height, width)
-        part = tuple(slice(n * self.stride, end.stop) for n, end in zip(before, ends, strict=True))
-        return part, (row - before[0], column - before[1])
+            nowhere = np.zeros(len(rows), int)
+            return size, (nowhere, nowhere), (rows, columns)
+        sides, firsts, places = [], [], []
+        for at, side in zip((rows, columns), size, strict=True):
+            least = self.size + self.stride - 1  # the field, and what lies between it and whole strides
+            length = max(0, side - least) % self.stride + least if least < side else side
+            first = np.clip((self.offset + at * self.stride) // self.stride * self.stride, 0, side - length)
+            sides.append(length)
+            firsts.append(first)
+            places.append(at - first // self.stride)
+        return tuple(sides), tuple(firsts), tuple(places)

@@ -199,6 +199,10 @@ class Network:
             raise ValueError(f"x has {x.shape[3]} channels, expected {self.input_shape[2]}, as {self.input_shape}")
         return x
 
+    def is_local(self, layer: str) -> bool:
+        """Whether this layer's units answer to their receptive fields alone; ValueError for an unknown name."""
+        return all(self.layers[name].local for name in self._needed((layer,)))
+
     def fields(self) -> dict[str, Field]:
         """Name -> receptive field of the layer's units, in input pixels."""
         fields = {INPUT: Field()}

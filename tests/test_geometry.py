@@ -131,36 +131,42 @@ def test_branches_of_other_strides_have_no_union():
         Field(3, 2).union(Field(3, 1))
 
 
+@pytest.mark.parametrize("size", [(48, 39), (31, 64), (23, 90)])
 @pytest.mark.parametrize("ceil", [False, True])
-def test_enough_of_the_image_makes_the_same_unit_as_all_of_it(ceil):
-    """Every place of a net with padding, overlap and strides, on an image whose sides leave pixels over."""
+def test_a_window_of_the_image_makes_the_same_unit_as_all_of_it(ceil, size):
+    """Every place of a net with padding, overlap and strides, on images whose sides leave pixels over."""
     table = [
         ("conv1", layers.Conv(3, 5, stride=2, pad=2)),
         ("relu1", layers.Relu()),
         ("pool1", layers.MaxPool(3, 2, ceil=ceil)),
-        ("conv2", layers.Conv(2, 3, pad=1)),
+        ("conv2", layers.Conv(2, 3, pad=1, ceil=ceil)),
         ("relu2", layers.Relu()),
-        ("conv3", layers.Conv(2, 3, pad=1)),
+        ("conv3", layers.Conv(2, 2, stride=2, ceil=ceil)),
     ]
-    net = Network((48, 39, 3), table, dtype="float64")
+    net = Network((*size, 3), table, dtype="float64")
     for name, p in net.parameters.items():
         if name.endswith("bias"):
             p[...] = 0.3  # so that padding differs from a map that saw zeros
-    x, field = np.random.default_rng(0).standard_normal((1, 48, 39, 3)), net.fields()["conv3"]
-    y, areas = net.forward(x), set()
-    for row, column in np.ndindex(y.shape[1:3]):
-        (rows, columns), place = field.enough(row, column, 48, 39)
-        small = x[:, rows, columns]
-        areas.add(small.shape[1:3])
-        np.testing.assert_allclose(net.forward(small)[0][place], y[0, row, column], rtol=1e-12)
-    assert any(height < 48 and width < 39 for height, width in areas)  # some are spared some of the image
+    x = np.random.default_rng(0).standard_normal((1, *size, 3))
+    for layer in ("conv1", "conv2", "conv3"):
+        y, field = net.forward(x, upto=layer), net.fields()[layer]
+        rows, columns = (places.ravel() for places in np.indices(y.shape[1:3]))
+        (height, width), corners, places = field.windows(rows, columns, size)
+        assert height <= size[0] and width <= size[1] and max(height, width) < max(size)
+        assert min(height, width) <= field.size + 2 * field.stride
+        for row, column, top, left, i, j in zip(rows, columns, *corners, *places, strict=True):
+            small = x[:, top : top + height, left : left + width]
+            assert small.shape[1:3] == (height, width)
+            np.testing.assert_allclose(net.forward(small, upto=layer)[0, i, j], y[0, row, column], rtol=1e-12)
 
 
-def test_enough_for_a_unit_that_sees_everything_is_everything():
-    assert Field(whole=True).enough(0, 0, 7, 9) == ((slice(0, 7), slice(0, 9)), (0, 0))
+def test_windows_of_units_that_see_everything_are_everything():
+    rows = np.array([0, 0])
+    assert Field(whole=True).windows(rows, rows, (7, 9))[0] == (7, 9)
 
 
-def test_enough_begins_whole_strides_ahead_of_the_patch():
+def test_windows_begin_and_end_whole_strides_from_the_border():
     field = Field(size=99, stride=16, offset=-34)  # AlexNet's conv3
-    assert field.patch(6, 6, 224, 224) == (slice(62, 161), slice(62, 161))
-    assert field.enough(6, 6, 224, 224) == ((slice(48, 161), slice(48, 161)), (3, 3))
+    (height, width), (tops, lefts), (rows, columns) = field.windows(np.array([0, 6, 12]), np.array([6, 6, 6]), (224, 224))
+    assert (height, width) == (128, 128) and tops.tolist() == [0, 48, 96] and lefts.tolist() == [48, 48, 48]
+    assert rows.tolist() == [0, 3, 6] and columns.tolist() == [3, 3, 3]

@@ -15,6 +15,8 @@ from npzf.ops.convolution import bias_gradient
 class Flatten(Layer):
     """(N, H, W, C) -> (N, H * W * C), in that order."""
 
+    local = False
+
     def shape(self, shape):
         return (int(np.prod(shape)),)
 
@@ -40,6 +42,7 @@ class FullyConnected(Layer):
     """y[n, o] = bias[o] + sum over i of weight[o, i] * x[n, i]."""
 
     units: int
+    local = False
 
     def __post_init__(self):
         positive("FullyConnected", units=self.units)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,8 +52,12 @@ class Rules:
 
 @dataclass(eq=False)
 class Layer:
-    """One step of the net; its fields are its configuration, and what it learns stands in parameters."""
+    """One step of the net; its fields are its configuration, and what it learns stands in parameters.
 
+    local: what a unit answers depends on its receptive field alone.
+    """
+
+    local: ClassVar[bool] = True
     parameters: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
     gradients: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
     kept: Any = field(default=None, init=False, repr=False)

@@ -68,6 +68,7 @@ class LocalContrast(_Norm):
     window: int = 9  # Jarrett et al. 2009, section 3.1: a 9x9 Gaussian window
     sigma: float = 2.25  # open in that paper: a quarter of the window, as in its authors' Torch7
     floor: float = 1e-4
+    local = False  # the mean deviation is that of the whole image
 
     def __post_init__(self):
         positive("LocalContrast", window=self.window)

@@ -55,6 +55,8 @@ class MaxPool(Layer):
 class GlobalAveragePool(Layer):
     """y = the mean of each map."""
 
+    local = False
+
     def shape(self, shape):
         if len(shape) != 3:
             raise ValueError(f"GlobalAveragePool: input is {shape}, expected (H, W, C)")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from npzf.layers import AcrossMaps, Concatenate, Conv, Dropout, Layer, MaxPool, Relu
+from npzf.layers import Concatenate, Conv, Layer, MaxPool
 from npzf.network import INPUT, Network
 from npzf.studies.answers import answers
 
@@ -65,7 +65,7 @@ class Untouched:
         found: dict[str, Changed | np.ndarray] = {INPUT: part}
         for name, layer in self.net.layers.items():
             below = self.net.sources[name]
-            if _is_local(layer) and all(isinstance(found[source], Changed) for source in below):
+            if layer.local and all(isinstance(found[source], Changed) for source in below):
                 found[name] = self._local(name, layer, [found[source] for source in below], below)
             else:
                 found[name] = layer.forward(*(self._whole(found[source], source) for source in below))
@@ -93,11 +93,6 @@ class Untouched:
             ]
             return Changed(layer.forward(*seen), rows, columns)
         return replace(parts[0], values=layer.forward(parts[0].values))
-
-
-def _is_local(layer: Layer) -> bool:
-    """Whether _local knows how this layer's units depend on places below."""
-    return isinstance(layer, Conv | MaxPool | Concatenate | Relu | Dropout | AcrossMaps)
 
 
 def _through(layer: Conv | MaxPool, part: Changed, base: np.ndarray, places: tuple[int, int]) -> Changed:
