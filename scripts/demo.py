@@ -13,7 +13,7 @@ import npzf
 from npzf import cuda
 from npzf.data import EvaluationBatches, Squares, centre_crop, embedded, mean_image
 from npzf.losses import softmax
-from npzf.render import Section, heat_map, loss_plot, mid_grey_each, read_log, save_png, strip, write_page
+from npzf.render import Section, heat_map, loss_plot, read_log, save_png, write_page
 from npzf.scaling import Scaling
 from npzf.studies import Evolution, occlusion, top_activations
 from npzf.training import Recipe, Trainer, evaluate
@@ -40,7 +40,7 @@ def main(args) -> None:
     layers = figures.conv_layers(net)
     evolution = Evolution(net, training, layers[1:])
     trainer = Trainer(net, training, validation, out, RECIPE)
-    trainer.run(lambda t: evolution.keep(t.epoch) if t.epoch in KEPT else None)
+    trainer.run(lambda t: evolution.keep(net, t.epoch) if t.epoch in KEPT else None)
     net = npzf.load(out / "best.h5").to(args.device, args.precision)
     score = evaluate(net, validation)
     print(f"validation accuracy {100 - score.error:.1f} % with the best epoch's net; drawing", flush=True)
@@ -93,16 +93,15 @@ def _top_sheets(net, squares: Squares, layers: list[str], out: Path) -> list[Sec
 def _evolution(evolution: Evolution, out: Path) -> list[Section]:
     sections = []
     for layer in evolution.maps:
-        kept = evolution.strip(layer)
-        pictures = mid_grey_each(kept.reshape(-1, *kept.shape[2:]))[0].reshape(kept.shape)
-        path = save_png(
-            strip(pictures, evolution.epochs, list(evolution.maps[layer])), out / f"evolution_{layer}.png", layer=layer
-        )
+        still, moving = figures.save_evolution(evolution, layer, out)
+        epochs = f"{', '.join(map(str, evolution.epochs[:-1]))} and {evolution.epochs[-1]} epochs"
         sentence = (
             f"Maps of {layer} chosen at random, and what their strongest activation among the training images looked like after "
-            f"{', '.join(map(str, evolution.epochs[:-1]))} and {evolution.epochs[-1]} epochs."
+            f"{epochs}."
         )
-        sections.append(Section(f"Evolution of {layer} (figure 4)", sentence, path, f"Projections of maps of {layer} by epoch"))
+        sections.append(Section(f"Evolution of {layer} (figure 4)", sentence, still, f"Projections of maps of {layer} by epoch"))
+    sentence = f"The same maps of {layer}, a frame for each of these epochs."
+    sections.append(Section(f"Evolution of {layer}, animated", sentence, moving, f"Projections of maps of {layer}, animated"))
     return sections
 
 

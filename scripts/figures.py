@@ -1,4 +1,4 @@
-"""The pictures that visualize.py and demo.py both make: first-layer filters (figure 6) and top-nine sheets (figure 2)."""
+"""The pictures that several scripts make: top-nine sheets (figure 2), evolution (figure 4), first-layer filters (figure 6)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from PIL import Image
 from npzf import Network, cuda
 from npzf.data import Squares
 from npzf.layers import Conv
-from npzf.render import filters, legible, save_png, top_sheet
-from npzf.studies import Top, pictures
+from npzf.render import animation, filters, legible, save_png, strip, top_sheet
+from npzf.studies import Evolution, Top, pictures
 
 
 def conv_layers(net: Network) -> list[str]:
@@ -51,3 +51,12 @@ def draw_overview(net: Network, squares: Squares, tops: Mapping[str, Top], width
         sheet = Image.fromarray(draw_top_sheet(net, squares, layer, top, strongest_maps(top, 4)))
         rows.append(np.asarray(sheet.resize((width, round(sheet.height * width / sheet.width)), Image.Resampling.LANCZOS)))
     return np.concatenate(rows)
+
+
+def save_evolution(evolution: Evolution, layer: str, out: Path, kind: str = "webp") -> tuple[Path, Path]:
+    """Figure 4 for one layer, as a strip (PNG) and as an animation, webp or gif; every projection has its own scale."""
+    kept = evolution.strip(layer)
+    grey = np.stack([[legible(picture)[0] for picture in row] for row in kept])
+    name = f"evolution_{layer.replace('/', '_')}"
+    still = save_png(strip(grey, evolution.epochs, evolution.maps[layer]), out / f"{name}.png", layer=layer)
+    return still, animation(grey, evolution.epochs, out / f"{name}.{kind}")

@@ -17,35 +17,56 @@ EPOCHS = (1, 2, 5, 10, 20, 30, 40, 64)  # figure 4
 
 
 class Evolution:
-    """Keeps, whenever asked after an epoch, the projections of a random choice of maps of each layer (figure 4).
+    """Keeps, of each net that it is shown, the projections of a random choice of maps of each layer (figure 4).
 
-    kept: layer -> list over epochs of signed projections (maps, h, w, C), cut to the receptive field, with zeros where it hangs
-    over the border, and nothing but zeros for a map without a positive activation; epochs: those kept so far; maps: layer ->
-    the maps chosen.
+    The nets are one net at several moments of its training, or a row of them loaded again; net: any of these, of which only the
+    architecture counts. maps: how many of each layer are chosen, at most all. Attributes: kept, layer -> list over epochs of
+    signed projections (maps, h, w, C), cut to the receptive field, with zeros where it hangs over the border, and nothing but
+    zeros for a map without a positive activation; epochs, those kept so far; maps, layer -> the maps chosen. ValueError for an
+    unknown layer, or less than one map.
     """
 
     def __init__(self, net: Network, squares: Squares, layers: Collection[str], maps: int = 6, seed: int = 0):
-        self.net, self.squares = net, squares
+        if maps < 1:
+            raise ValueError(f"maps is {maps}, expected at least 1")
+        for name in layers:
+            if name not in net.layers:
+                raise ValueError(f"layer is {name!r}, expected one of {', '.join(net.layers)}")
+        self.squares, self.shapes, self.fields = squares, net.shapes, net.fields()
         choice = generator(seed)
         self.maps = {name: np.sort(choice.permutation(net.shapes[name][-1])[:maps]) for name in layers}
         self.epochs: list[int] = []
         self.kept: dict[str, list[np.ndarray]] = {name: [] for name in layers}
 
-    def keep(self, epoch: int, batch: int = 64) -> None:
-        """Looks through all images for each map's strongest activation and keeps its projection."""
-        scaling, size = self.net.scaling, self.net.input_shape[0]
-        tops = top_activations(self.net, EvaluationBatches(self.squares, size, batch, scaling), self.maps, count=1)
+    def keep(self, net: Network, epoch: int, batch: int = 64) -> None:
+        """Looks through all images for each map's strongest activation in this net and keeps its projection.
+
+        ValueError for a net whose layers have other names, shapes or receptive fields than those of the first.
+        """
+        self._check(net, epoch)
+        size = net.input_shape[0]
+        tops = top_activations(net, EvaluationBatches(self.squares, size, batch, net.scaling), self.maps, count=1)
         for name, maps in self.maps.items():
             top = tops[name]
-            x = scaling.input(centre_crop(self.squares.take(top.images[maps, 0])[0], size))
-            down = cuda.host(project(self.net, x, name, (maps, top.rows[maps, 0], top.columns[maps, 0])))
+            rows, columns = top.rows[maps, 0], top.columns[maps, 0]
+            x = net.scaling.input(centre_crop(self.squares.take(top.images[maps, 0])[0], size))
+            unit = (maps, rows, columns) if len(self.shapes[name]) == 3 else maps
+            down = cuda.host(project(net, x, name, unit))
             down[top.values[maps, 0] <= 0] = 0
-            self.kept[name].append(self._cut(name, down, top.rows[maps, 0], top.columns[maps, 0]))
+            self.kept[name].append(self._cut(name, down, rows, columns))
         self.epochs.append(epoch)
+
+    def _check(self, net: Network, epoch: int) -> None:
+        fields = net.fields()
+        for name in self.shapes | net.shapes:
+            found, expected = (shapes.get(name, "missing") for shapes in (net.shapes, self.shapes))
+            if found != expected or fields[name] != self.fields[name]:
+                of = "" if found != expected else " with another receptive field"
+                raise ValueError(f"the net of epoch {epoch} has layer {name!r} {found}{of}, expected {expected} as in the first")
 
     def _cut(self, name: str, down: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Projections (maps, H, W, C) -> their receptive fields (maps, h, w, C), all of one size."""
-        field, (height, width) = self.net.fields()[name], down.shape[1:3]
+        field, (height, width) = self.fields[name], down.shape[1:3]
         if field.whole or field.size >= min(height, width):
             return down
         cut = np.zeros((len(down), field.size, field.size, down.shape[3]), down.dtype)
