@@ -63,3 +63,14 @@ def squares(where: str, split: str | None, net: npzf.Network, resize: int | None
     if side < size:
         raise ValueError(f"--resize is {side}, expected at least the crop of {size} pixels that the net takes")
     return Squares(images(where, split, labels), side)
+
+
+def kept_net(folder: str | Path, epoch: int) -> Path:
+    """Where the training that writes to this folder keeps its net of that epoch."""
+    return Path(folder) / "epochs" / f"{epoch:04d}.h5"
+
+
+def kept_nets(folder: str | Path) -> dict[int, Path]:
+    """The nets that a training has kept, epoch -> file, in the order of the epochs."""
+    found = (path for path in kept_net(folder, 0).parent.glob("*.h5") if path.stem.isdecimal())
+    return dict(sorted((int(path.stem), path) for path in found))

@@ -1,4 +1,4 @@
-"""Trains a net (section 3) on a folder of class folders, or on the embedded images."""
+"""Trains a net (section 3) on a folder of class folders, or on the embedded images; keeps nets on the way for figure 4."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import cli
 import npzf
 from npzf.data import mean_image
 from npzf.scaling import Scaling
+from npzf.studies.evolution import EPOCHS
 from npzf.training import Recipe, Trainer
 
 NETS = {"zfnet": npzf.zfnet, "krizhevsky": npzf.krizhevsky, "alexnet": npzf.alexnet, "squeezenet": npzf.squeezenet}
 
 
 def main(args) -> None:
+    args.keep = _epochs_to_keep(args.keep)
     if args.resume:
         net = npzf.load(args.resume)
         sets = _sets(args, net)
@@ -27,16 +29,21 @@ def main(args) -> None:
     print(
         f"training on {len(trainer.batches.squares)} images, testing on {len(trainer.validation)}; writing to {trainer.folder}/"
     )
+    _announce(args.keep, trainer.recipe.epochs)
     try:
-        trainer.run()
+        if trainer.batch == 0:  # an earlier run may have broken off between its checkpoint and the net to be kept
+            _keep(trainer, args.keep)
+        trainer.run(lambda t: _keep(t, args.keep))
     except KeyboardInterrupt as stop:
         again = ["python", "scripts/train.py", args.train, args.validation, "--resume", str(trainer.path)]
         again += [] if args.resize is None else ["--resize", str(args.resize)]
+        again += ["--keep", *map(str, args.keep)] if args.keep else []
         raise KeyboardInterrupt(f"{stop}; go on with: {shlex.join(again)}") from None
     for kind, squares in (("training", trainer.batches.squares), ("validation", trainer.validation)):
         if squares.failures:
             print(f"{len(squares.failures)} {kind} images could not be decoded and were left out")
-    print(f"done: {trainer.folder}/ has checkpoint.h5 (the last), best.h5 and log.csv")
+    kept = f", and {len(cli.kept_nets(trainer.folder))} nets in epochs" if args.keep else ""
+    print(f"done: {trainer.folder}/ has checkpoint.h5 (the last), best.h5 and log.csv{kept}")
 
 
 def _new(args) -> Trainer:
@@ -52,7 +59,8 @@ def _new(args) -> Trainer:
     net.classes = classes
     training, validation = _sets(args, net)
     print("taking the mean of the training images")
-    net.scaling = Scaling(mean_image(training, net.input_shape[0]), net.scaling.deviation)
+    deviation = net.scaling.deviation if args.deviation is None else args.deviation
+    net.scaling = Scaling(mean_image(training, net.input_shape[0]), deviation)
     net.to(args.device, args.precision)
     recipe = Recipe(
         epochs=Recipe.epochs if args.epochs is None else args.epochs,
@@ -75,6 +83,28 @@ def _sets(args, net):
     )
 
 
+def _epochs_to_keep(given: list[int] | None) -> list[int]:
+    """The epochs that --keep names: none without it, the paper's for a bare one."""
+    epochs = list(EPOCHS) if given == [] else sorted(set(given or []))
+    if epochs and epochs[0] < 1:
+        raise ValueError(f"--keep has {epochs[0]}, expected epochs from 1")
+    return epochs
+
+
+def _announce(epochs: list[int], last: int) -> None:
+    """Says which nets will be kept; what lies beyond the last epoch is no error, for training may be resumed with more."""
+    beyond = [epoch for epoch in epochs if epoch > last]
+    if epochs:
+        reached = ", ".join(str(epoch) for epoch in epochs if epoch <= last) or "none"
+        never = f"; {', '.join(map(str, beyond))}: not reached in {last} epochs" if beyond else ""
+        print(f"keeping the nets after epochs {reached}{never}", flush=True)
+
+
+def _keep(trainer: Trainer, epochs: list[int]) -> None:
+    if trainer.epoch in epochs:
+        trainer.net.save(cli.kept_net(trainer.folder, trainer.epoch))
+
+
 if __name__ == "__main__":
     parser = cli.parser(__doc__.splitlines()[0], "python scripts/train.py photos/train photos/val --net zfnet --out runs/photos")
     parser.add_argument("train", nargs="?", default=cli.EMBEDDED, help="folder of class folders, .h5, or 'embedded' (default)")
@@ -94,6 +124,18 @@ if __name__ == "__main__":
     )
     parser.add_argument(
         "--patience", type=int, default=Recipe.patience, help="epochs without a lower error before the rate falls"
+    )
+    parser.add_argument(
+        "--deviation",
+        type=float,
+        help="what pixels less their mean are divided by (default: what the net says; 1 in the paper, 8 in small_zfnet)",
+    )
+    parser.add_argument(
+        "--keep",
+        nargs="*",
+        type=int,
+        metavar="EPOCH",
+        help=f"keep the net after each of these epochs, for evolution.py; alone: {' '.join(map(str, EPOCHS))} (default: none)",
     )
     parser.add_argument("--save-every", type=int, default=0, help="batches between checkpoints within an epoch (default: none)")
     parser.add_argument("--seed", type=int, default=0)

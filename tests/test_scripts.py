@@ -171,7 +171,8 @@ def test_an_interrupted_search_goes_on_with_the_same_command(images, trained, tm
 
 
 def test_interrupted_and_resumed_as_it_says_equals_uninterrupted(images, tmp_path):
-    arguments = [images / "train", images / "validation", *SMALL, "--epochs", 7, "--resize", 66, "--out"]
+    options = ["--epochs", 7, "--resize", 66, "--keep", 5, 1, 9]
+    arguments = [images / "train", images / "validation", *SMALL, *options, "--out"]
     with subprocess.Popen(
         command("train", *arguments, tmp_path / "in two"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as first:
@@ -191,6 +192,34 @@ def test_interrupted_and_resumed_as_it_says_equals_uninterrupted(images, tmp_pat
     rows = [list(csv.DictReader((tmp_path / name / "log.csv").open())) for name in ("in two", "at once")]
     for one, other in zip(*rows, strict=True):
         assert one | {"images_per_second": ""} == other | {"images_per_second": ""}
+    for name in ("0001.h5", "0005.h5"):  # kept before and after the interruption, the same as without one
+        found, expected = (npzf.load(tmp_path / run / "epochs" / name) for run in ("in two", "at once"))
+        for key, value in expected.parameters.items():
+            np.testing.assert_array_equal(found.parameters[key], value)
+    assert sorted(path.name for path in (tmp_path / "in two" / "epochs").iterdir()) == ["0001.h5", "0005.h5"]
+
+
+def test_train_keeps_the_nets_of_the_epochs_asked_for(images, trained, tmp_path):
+    """Those of the paper for a bare --keep; what was not yet kept when training broke off is kept when it goes on."""
+    sets = [images / "train", images / "validation"]
+    printed = works("train", *sets, *SMALL, "--epochs", 3, "--out", tmp_path, "--keep")
+    assert "keeping the nets after epochs 1, 2; 5, 10, 20, 30, 40, 64: not reached in 3 epochs" in printed
+    assert "log.csv, and 2 nets in epochs" in printed
+    kept = tmp_path / "epochs" / "0002.h5"
+    with h5py.File(kept) as file, h5py.File(trained[0] / "checkpoint.h5") as whole:
+        assert "training" in whole and "training" not in file  # no momentum
+    expected = npzf.load(trained[0] / "checkpoint.h5")  # the same training, of two epochs
+    for name, value in npzf.load(kept).parameters.items():
+        np.testing.assert_array_equal(value, expected.parameters[name])
+    shutil.copy(trained[0] / "checkpoint.h5", tmp_path / "checkpoint.h5")
+    kept.unlink()
+    works("train", *sets, "--resume", tmp_path / "checkpoint.h5", "--keep", 2)
+    np.testing.assert_array_equal(npzf.load(kept).parameters["fc8/bias"], expected.parameters["fc8/bias"])
+
+
+def test_train_divides_by_the_deviation_asked_for(images, tmp_path):
+    works("train", images / "train", images / "validation", *SMALL, "--epochs", 1, "--deviation", 2.5, "--out", tmp_path)
+    assert npzf.load(tmp_path / "checkpoint.h5").scaling.deviation == 2.5
 
 
 def test_a_few_undecodable_images_are_named_and_left_out(images, trained, tmp_path):
@@ -225,6 +254,8 @@ TRAINING = {
     "epochs": (["{images}/train", "{images}/validation", "--epochs", "0"], "epochs is 0"),
     "rate": (["{images}/train", "{images}/validation", "--rate", "-1"], "rate is -1"),
     "batch": (["{images}/train", "{images}/validation", "--batch", "0"], "batch is 0"),
+    "keep": (["{images}/train", "{images}/validation", "--keep", "5", "0"], "--keep has 0, expected epochs from 1"),
+    "deviation": (["{images}/train", "{images}/validation", "--deviation", "0"], "deviation is 0.0, expected a positive number"),
     "threads": (["{images}/train", "{images}/validation", "--threads", "0"], "number of threads is 0"),
     "blows up": (["{images}/train", "{images}/validation", "--rate", "1e30", "--filter-rms", "0"], "training has diverged"),
 }
