@@ -20,6 +20,8 @@ def folder(tmp_path_factory):
     named.classes = ("ant", "bee")
     named.save(root / "named.h5")
     npzf.small_zfnet(3, 64, seed=1).save(root / "other.h5")
+    for epoch, size in ((1, 64), (2, 72)):  # no training makes these two
+        npzf.small_zfnet(2, size).save(root / "mixed" / "epochs" / f"{epoch:04d}.h5")
     (root / "more" / "ant").mkdir(parents=True)
     for i in range(4):
         Image.fromarray(noise(i, (70, 90))).save(root / "more" / "ant" / f"{i}.png")
@@ -36,6 +38,23 @@ def test_invariance(folder, tmp_path):
     assert "translation, 25 amounts from -17 to 17" in printed and "rotation, 36 amounts from 0 to 350" in printed
     assert "norm1 up to" in printed and "relu7 up to" in printed and "  bee: distance" in printed and str(out) in printed
     assert Image.open(out).size[0] > 1000
+
+
+def test_evolution_reads_the_nets_in_the_order_of_their_epochs(folder, tmp_path):
+    run = tmp_path / "run"
+    for epoch in (10000, 2000):  # as text, 10000 comes first
+        npzf.small_zfnet(2, 64, seed=epoch).save(run / "epochs" / f"{epoch:04d}.h5")
+    (run / "epochs" / "notes.h5").write_text("not of an epoch")
+    printed = works("evolution", run, folder / "more", "--maps", 3, "--out", tmp_path / "seen")
+    assert "4 images" in printed and printed.index("epoch 2000: ") < printed.index("epoch 10000: ")
+    names = [f"evolution_conv{k}.{kind}" for k in range(1, 6) for kind in ("png", "webp")]
+    assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == names
+    with Image.open(tmp_path / "seen" / "evolution_conv3.webp") as moving:
+        assert moving.n_frames == 2
+    with Image.open(tmp_path / "seen" / "evolution_conv3.png") as still:
+        assert still.text["layer"] == "conv3"
+    works("evolution", run, folder / "more", "--layers", "fc6", "--kind", "gif", "--seed", 1, "--out", tmp_path / "gif")
+    assert sorted(path.name for path in (tmp_path / "gif").iterdir()) == ["evolution_fc6.gif", "evolution_fc6.png"]
 
 
 def test_correspondence_prints_the_papers_table_beside_its_own(folder, tmp_path):
@@ -120,6 +139,11 @@ REFUSED = {
         "--layers has 6, expected 1 to 5",
     ),
     "architecture, clip": (["architecture", "{}/named.h5", "--images", "{}/more", "--clip", "0"], "--clip is 0"),
+    "evolution, nothing kept": (["evolution", "{}", "{}/more"], "has no epochs/*.h5: train with scripts/train.py --keep"),
+    "evolution, other nets": (["evolution", "{}/mixed", "{}/more"], "the net of epoch 2 has layer 'input' (72, 72, 3), expected"),
+    "evolution, layer": (["evolution", "{}/mixed", "{}/more", "--layers", "conv9"], "layer is 'conv9', expected one of conv1"),
+    "evolution, maps": (["evolution", "{}/mixed", "{}/more", "--maps", "0"], "maps is 0, expected at least 1"),
+    "evolution, images": (["evolution", "{}/mixed", "{}/none"], "no such folder"),
     "occlusion, label": (["occlusion", "{}/one.png", "{}/named.h5", "--label", "7"], "label is 7, expected 0 to 1"),
     "occlusion, layer": (["occlusion", "{}/one.png", "{}/named.h5", "--layer", "conv9"], "layer is 'conv9'"),
     "occlusion, batch": (["occlusion", "{}/one.png", "{}/named.h5", "--batch", "0"], "batch is 0"),
