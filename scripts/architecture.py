@@ -19,7 +19,7 @@ from npzf.training.sgd import FILTER_RMS, clip_filters
 def main(args) -> None:
     if not args.clip > 0:
         raise ValueError(f"--clip is {args.clip:g}, expected more than 0")
-    names = [Path(path).stem for path in args.checkpoints]
+    names = distinct([Path(path) for path in args.checkpoints])
     nets = [npzf.load(path).to(args.device, args.precision) for path in args.checkpoints]
     noise = noise_shares()
     for depth in args.layers:
@@ -35,7 +35,16 @@ def main(args) -> None:
         for weight in clipped:
             clip_filters(weight, args.clip)
         print(table(depth, names, diagnoses, noise, args))
-        print(architecture_figure(diagnoses, clipped, noise, names, Path(args.out) / f"architecture_{depth}.png"))
+        path = Path(args.out) / f"architecture_{depth}.png"
+        print(architecture_figure(diagnoses, clipped, noise, names, path, args.clip))
+
+
+def distinct(paths: list[Path]) -> list[str]:
+    """Names to tell the nets by: those of the files, or of their folders where files have one name, as best.h5."""
+    for names in ([path.stem for path in paths], [path.absolute().parent.name for path in paths]):
+        if len(set(names)) == len(paths):
+            return names
+    return [str(path) for path in paths]
 
 
 def table(depth: int, names: list[str], diagnoses: list, noise: np.ndarray, args) -> str:
@@ -49,8 +58,9 @@ def table(depth: int, names: list[str], diagnoses: list, noise: np.ndarray, args
     rows.append(("folded back by the stride", *(f"{one.aliased.mean():.1%}" for one in diagnoses), ""))
     spread = [f"{r.min():.2g} / {np.median(r):.2g} / {r.max():.2g}" for r in (one.rms for one in diagnoses)]
     rows.append(("RMS: least/median/most", *spread, ""))
+    rows.append(("RMS: most / median", *(f"{one.dominance:.1f}" for one in diagnoses), ""))
     rows.append((f"RMS above {args.clip:g}", *(f"{(one.rms > args.clip).mean():.1%}" for one in diagnoses), ""))
-    return "\n".join(["", *("".join(f"{cell:>26}" for cell in row) for row in rows)])
+    return "\n".join(["", *(" ".join(f"{cell:>25}" for cell in row) for row in rows)])
 
 
 if __name__ == "__main__":

@@ -70,7 +70,20 @@ def test_correspondence_prints_the_papers_table_beside_its_own(folder, tmp_path)
 def test_architecture_of_two_nets(folder, tmp_path):
     printed = works("architecture", folder / "named.h5", folder / "other.h5", "--images", folder / "more", "--out", tmp_path)
     assert printed.count("dead maps") == 2 and "very low (below 1/12)" in printed and "RMS above 0.1" in printed
+    assert printed.count("named") == printed.count("other") == 2 and printed.count("most / median") == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["architecture_1.png", "architecture_2.png"]
+
+
+def test_architecture_tells_files_of_one_name_by_their_folders(folder, tmp_path):
+    nets = [tmp_path / run / "best.h5" for run in ("without", "with")]
+    for net in nets:
+        net.parent.mkdir()
+        shutil.copy(folder / "named.h5", net)
+    arguments = ["--images", folder / "more", "--layers", 1, "--out", tmp_path]
+    head = works("architecture", *nets, *arguments).split("name")[0]
+    assert head.split()[-3:] == ["without", "with", "noise"]
+    head = works("architecture", nets[0], nets[0], *arguments).split("name")[0]  # the same net twice
+    assert head.split()[-3:] == [str(nets[0]), str(nets[0]), "noise"]
 
 
 def test_occlusion(folder, tmp_path):

@@ -1,4 +1,4 @@
-"""Figure 6: one layer of one or two nets side by side: filters before and after the RMS clip, spectra, aliasing."""
+"""Figure 6: one layer of one or two nets side by side: filters before and after the RMS clip, their RMS, spectra, aliasing."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,19 +7,25 @@ import numpy as np
 
 from npzf.render import plots
 from npzf.render.pictures import filters
+from npzf.training.sgd import FILTER_RMS
 
 BAND_COLOURS = ("#0072b2", "#b8b8b8", "#d55e00")  # very low, middle, very high
 BAND_NAMES = ("very low", "middle", "very high")
 
 
 def architecture_figure(
-    diagnoses: Sequence, clipped: Sequence[np.ndarray], noise: np.ndarray, names: Sequence[str], path: str | Path
+    diagnoses: Sequence,
+    clipped: Sequence[np.ndarray],
+    noise: np.ndarray,
+    names: Sequence[str],
+    path: str | Path,
+    limit: float = FILTER_RMS,
 ) -> Path:
     """Draw a Diagnosis for each net, a column a net, as a PNG; returns the path.
 
-    clipped: its filters (O, KH, KW, C) after the clip; noise (3,): the spectral shares of white noise; names: of the nets.
-    Filters are shown where they have 1 or 3 channels, all of one net with one scale. ValueError when lists do not match, OSError
-    if the file cannot be written.
+    clipped: its filters (O, KH, KW, C) after the clip at RMS `limit`; noise (3,): the spectral shares of white noise; names: of
+    the nets. Filters are shown where they have 1 or 3 channels, all of one net with one scale, so that those that dominate are
+    seen to. ValueError when lists do not match, OSError if the file cannot be written.
     """
     import matplotlib
 
@@ -27,14 +33,16 @@ def architecture_figure(
         counts = f"{len(diagnoses)}, {len(clipped)}, {len(names)}"
         raise ValueError(f"diagnoses, clipped and names must be as many, at least one; got {counts}")
     visible = all(one.weight.shape[3] in (1, 3) for one in diagnoses)
-    heights = [3.2, 3.2, 1.6, 1.6] if visible else [1.6, 1.6]
+    heights = [3.2, 3.2, 1.6, 1.6, 1.6] if visible else [1.6, 1.6, 1.6]
+    highest = 1.05 * max(limit, *(one.rms.max() for one in diagnoses))
     with matplotlib.rc_context(plots.STYLE):
         figure = plots._figure(5.2 * len(names), sum(heights) + 0.6)
         panels = figure.subplots(len(heights), len(names), height_ratios=heights, squeeze=False)
         for column, one, after, name in zip(panels.T, diagnoses, clipped, names, strict=True):
             if visible:
-                _filters(column[0], one.weight, np.abs(one.weight).max(), "one scale, as they are")
-                _filters(column[1], after, np.abs(after).max(), "one scale, after the RMS clip")
+                _filters(column[0], one.weight, "as they are")
+                _filters(column[1], after, f"after the clip at RMS {limit:g}")
+            _sizes(column[-3], one, limit, highest)
             _spectra(column[-2], one.shares, noise)
             _aliasing(column[-1], one)
             size = f"{one.weight.shape[1]}x{one.weight.shape[2]}"
@@ -44,10 +52,21 @@ def architecture_figure(
         return plots._save(figure, path)
 
 
-def _filters(axes, weight: np.ndarray, scale: float, title: str) -> None:
-    axes.imshow(filters(weight, zoom=8, scale=float(scale) or 1.0), interpolation="antialiased")
-    axes.set_title(title, loc="left")
+def _filters(axes, weight: np.ndarray, title: str) -> None:
+    scale = float(np.abs(weight).max())
+    axes.imshow(filters(weight, zoom=8, scale=scale or 1.0), interpolation="antialiased")
+    axes.set_title(f"filters {title}; grey is 0, black and white are \N{PLUS-MINUS SIGN}{scale:.2g}", loc="left")
     axes.axis("off")
+
+
+def _sizes(axes, one, limit: float, highest: float) -> None:
+    """A bar a filter, the largest first; dashed: their median, dotted: where the clip cuts."""
+    axes.bar(np.arange(len(one.rms)), np.sort(one.rms)[::-1], 1.0, color="#009e73", lw=0)
+    axes.axhline(np.median(one.rms), color="#000000", lw=0.8, ls="--")
+    axes.axhline(limit, color="#000000", lw=0.8, ls=":")
+    words = f"largest {one.rms.max():.2g}, {one.dominance:.1f} times the median"
+    axes.set_title(f"RMS of each filter (dotted: the clip); {words}", loc="left")
+    axes.set(xlim=(-0.5, len(one.rms) - 0.5), ylim=(0, highest), xticks=[])
 
 
 def _spectra(axes, shares: np.ndarray, noise: np.ndarray) -> None:

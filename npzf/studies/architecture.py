@@ -40,6 +40,12 @@ class Diagnosis:
     aliased: np.ndarray
     rms: np.ndarray
 
+    @property
+    def dominance(self) -> float:
+        """The largest RMS in units of the median one; infinite where half of the filters or more are nothing but zeros."""
+        median = np.median(self.rms)
+        return float(self.rms.max() / median) if median > 0 else np.inf
+
 
 def diagnose(net: Network, batches: Iterable[tuple], layer: str) -> Diagnosis:
     """Looks at one convolution of a net over (x (N, H, W, C), labels, indices (N,)) batches; aliasing in the first of them.
