@@ -10,6 +10,7 @@ from PIL import Image
 from test_scripts import noise, refuses, works
 
 import npzf
+from npzf.training.sgd import clip_filters
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,18 @@ def test_architecture_of_two_nets(folder, tmp_path):
     assert printed.count("dead maps") == 2 and "very low (below 1/12)" in printed and "RMS above 0.1" in printed
     assert printed.count("named") == printed.count("other") == 2 and printed.count("most / median") == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["architecture_1.png", "architecture_2.png"]
+
+
+def test_architecture_counts_filters_above_the_clip_but_for_rounding(folder, tmp_path):
+    net = npzf.load(folder / "named.h5")
+    for share, path in ((2.0, "above.h5"), (1.0, "clipped.h5")):
+        net.parameters["conv1/weight"][...] = np.random.default_rng(0).standard_normal((32, 7, 7, 3))
+        clip_filters(net.parameters["conv1/weight"], 0.1)
+        net.parameters["conv1/weight"][:8] *= np.float32(share)
+        net.save(tmp_path / path)
+    nets = [tmp_path / "above.h5", tmp_path / "clipped.h5"]
+    printed = works("architecture", *nets, "--images", folder / "more", "--layers", 1, "--out", tmp_path)
+    assert [row.split()[3:] for row in printed.splitlines() if "RMS above 0.1" in row] == [["25.0%", "0.0%"]]
 
 
 def test_architecture_tells_files_of_one_name_by_their_folders(folder, tmp_path):
