@@ -2,6 +2,8 @@
 
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +65,17 @@ def test_the_ten_lines_run(tmp_path, monkeypatch, capsys):
     assert "by map" in capsys.readouterr().out
 
 
-def test_pictures_and_files_that_it_names_are_there():
-    for path in re.findall(r"\]\(((?!http)[^)]+)\)", README):
-        assert (ROOT / path).is_file(), path
+@pytest.mark.parametrize("page", ["README.md", "docs/figures.md"])
+def test_pictures_and_files_that_it_names_are_there(page):
+    for path in re.findall(r"\]\(((?!http)[^)]+)\)", (ROOT / page).read_text()):
+        assert ((ROOT / page).parent / path).is_file(), path
+
+
+def test_commands_name_options_that_exist():
+    lines = re.findall(r"^ +python scripts/(\w+)\.py(.*)$", README + (ROOT / "docs/figures.md").read_text(), re.M)
+    assert len({script for script, _ in lines}) > 10
+    for script in {script for script, _ in lines}:
+        helped = subprocess.run([sys.executable, ROOT / f"scripts/{script}.py", "--help"], capture_output=True, text=True).stdout
+        known = set(re.findall(r"--[a-z-]+", helped))
+        named = {option for name, rest in lines if name == script for option in re.findall(r"--[a-z-]+", rest)}
+        assert named <= known, (script, named - known)

@@ -55,7 +55,7 @@ def architecture_figure(
 def _filters(axes, weight: np.ndarray, title: str) -> None:
     scale = float(np.abs(weight).max())
     axes.imshow(filters(weight, zoom=8, scale=scale or 1.0), interpolation="antialiased")
-    axes.set_title(f"filters {title}; grey is 0, black and white are \N{PLUS-MINUS SIGN}{scale:.2g}", loc="left")
+    axes.set_title(f"filters {title}; grey is 0, white +{scale:.2g}", loc="left")
     axes.axis("off")
 
 
