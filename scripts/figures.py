@@ -58,5 +58,5 @@ def save_evolution(evolution: Evolution, layer: str, out: Path, kind: str = "web
     kept = evolution.strip(layer)
     grey = np.stack([[legible(picture)[0] for picture in row] for row in kept])
     name = f"evolution_{layer.replace('/', '_')}"
-    still = save_png(strip(grey, evolution.epochs, evolution.maps[layer]), out / f"{name}.png", layer=layer)
+    still = save_png(strip(grey, evolution.epochs, evolution.maps[layer].tolist()), out / f"{name}.png", layer=layer)
     return still, animation(grey, evolution.epochs, out / f"{name}.{kind}")
