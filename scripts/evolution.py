@@ -16,7 +16,7 @@ def main(args) -> None:
     if not kept:
         raise ValueError(f"{args.run} has no epochs/*.h5: train with scripts/train.py --keep 1 2 5 10, which keeps nets there")
     first = npzf.load(next(iter(kept.values())))
-    squares = cli.squares(args.images, args.split, first, args.resize)
+    squares = cli.squares(args.images, args.split, first, args.resize, labels=False)
     evolution = Evolution(first, squares, args.layers or figures.conv_layers(first), args.maps, args.seed)
     print(f"looking through {len(squares)} images for the strongest activation of each map, in nets of {len(kept)} epochs")
     for epoch, path in kept.items():
@@ -29,7 +29,9 @@ def main(args) -> None:
 if __name__ == "__main__":
     parser = cli.parser(__doc__.splitlines()[0], "python scripts/evolution.py runs/photos photos/train --layers conv3 conv5")
     parser.add_argument("run", help="folder that train.py --keep wrote to")
-    parser.add_argument("images", nargs="?", default=cli.EMBEDDED, help="folder of class folders, .h5, or 'embedded' (default)")
+    parser.add_argument(
+        "images", nargs="?", default=cli.EMBEDDED, help="folder of images or of class folders, .h5, or 'embedded' (default)"
+    )
     parser.add_argument(
         "--split",
         choices=["train", "validation"],

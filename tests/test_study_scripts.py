@@ -54,7 +54,7 @@ def test_evolution_reads_the_nets_in_the_order_of_their_epochs(folder, tmp_path)
         assert moving.n_frames == 2
     with Image.open(tmp_path / "seen" / "evolution_conv3.png") as still:
         assert still.text["layer"] == "conv3"
-    works("evolution", run, folder / "more", "--layers", "fc6", "--kind", "gif", "--seed", 1, "--out", tmp_path / "gif")
+    works("evolution", run, folder / "more" / "ant", "--layers", "fc6", "--kind", "gif", "--seed", 1, "--out", tmp_path / "gif")
     assert sorted(path.name for path in (tmp_path / "gif").iterdir()) == ["evolution_fc6.gif", "evolution_fc6.png"]
 
 
