@@ -24,7 +24,7 @@ TOGETHER = 4 * atlas.GROUP  # maps projected in one go: an image that is among t
 
 def main(args) -> None:
     net = npzf.load(args.checkpoint).to(args.device, args.precision)
-    layers = args.layers or figures.conv_layers(net)
+    layers = args.layers or figures.main_layers(net)
     squares = cli.squares(args.images, args.split, net, args.resize, labels=False)
     images, size = squares.images, net.input_shape[0]
     labelled = any(images.classes)
@@ -85,7 +85,7 @@ if __name__ == "__main__":
     parser.add_argument("checkpoint", help="a network saved by npzf")
     parser.add_argument("images", help="folder of images or of class folders, .h5, or 'embedded'")
     parser.add_argument("--split", choices=["train", "validation"], default="validation", help="of .h5 files and 'embedded'")
-    parser.add_argument("--layers", nargs="+", help="layers to show (default: every convolution)")
+    parser.add_argument("--layers", nargs="+", help="layers to show (default: every convolution, or every join of branches)")
     parser.add_argument(
         "--count", type=int, default=9, choices=range(1, 10), metavar="1..9", help="activations a map (default 9)"
     )

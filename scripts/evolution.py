@@ -17,7 +17,7 @@ def main(args) -> None:
         raise ValueError(f"{args.run} has no epochs/*.h5: train with scripts/train.py --keep 1 2 5 10, which keeps nets there")
     first = npzf.load(next(iter(kept.values())))
     squares = cli.squares(args.images, args.split, first, args.resize, labels=False)
-    evolution = Evolution(first, squares, args.layers or figures.conv_layers(first), args.maps, args.seed)
+    evolution = Evolution(first, squares, args.layers or figures.main_layers(first), args.maps, args.seed)
     print(f"looking through {len(squares)} images for the strongest activation of each map, in nets of {len(kept)} epochs")
     for epoch, path in kept.items():
         evolution.keep(npzf.load(path).to(args.device, args.precision), epoch, args.batch)
@@ -38,7 +38,7 @@ if __name__ == "__main__":
         default="train",
         help="of .h5 files and 'embedded' (default train, as in the paper)",
     )
-    parser.add_argument("--layers", nargs="+", help="layers to draw (default: every convolution)")
+    parser.add_argument("--layers", nargs="+", help="layers to draw (default: every convolution, or every join of branches)")
     parser.add_argument("--maps", type=int, default=6, help="maps of each layer, chosen at random (default 6)")
     parser.add_argument("--seed", type=int, default=0, help="of that choice (default 0)")
     parser.add_argument("--kind", choices=["webp", "gif"], default="webp", help="of animation (default webp)")

@@ -11,7 +11,6 @@ import numpy as np
 import npzf
 from npzf import cuda
 from npzf.data import decode, square
-from npzf.layers import Concatenate
 from npzf.losses import softmax
 from npzf.render import explain_figure
 from npzf.studies import occlusion, strongest_maps
@@ -43,9 +42,8 @@ def main(args: argparse.Namespace) -> None:
 
 
 def some_layers(net: npzf.Network) -> list[str]:
-    """Convolutions, or, in a net with branches, the places where they join; evenly chosen if there are many."""
-    joins = [name for name, layer in net.layers.items() if isinstance(layer, Concatenate)]
-    layers = figures.conv_layers(net)[:1] + joins if joins else figures.conv_layers(net)
+    """The main ones, evenly chosen if there are many."""
+    layers = figures.main_layers(net)
     return [layers[k] for k in np.unique(np.linspace(0, len(layers) - 1, LAYERS).round().astype(int))]
 
 

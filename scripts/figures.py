@@ -10,7 +10,7 @@ from PIL import Image
 
 from npzf import Network, cuda
 from npzf.data import Squares
-from npzf.layers import Conv
+from npzf.layers import Concatenate, Conv
 from npzf.render import animation, filters, legible, save_png, strip, top_sheet
 from npzf.studies import Evolution, Top, pictures
 
@@ -18,6 +18,12 @@ from npzf.studies import Evolution, Top, pictures
 def conv_layers(net: Network) -> list[str]:
     """The names of the convolutions, lowest first."""
     return [name for name, layer in net.layers.items() if isinstance(layer, Conv)]
+
+
+def main_layers(net: Network) -> list[str]:
+    """The layers to look at where none are named: convolutions; in a net with branches the first, and where branches join."""
+    joins = [name for name, layer in net.layers.items() if isinstance(layer, Concatenate)]
+    return conv_layers(net)[:1] + joins if joins else conv_layers(net)
 
 
 def save_filters(net: Network, path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Draws what the maps of a trained net respond to: first-layer filters, and figure 2's top-nine sheet of each layer.
+"""Draws what the maps of a net respond to: first-layer filters, figure 2's top-nine sheet of each layer, and a few of all.
 
 Interrupted while it looks through the images, the same command goes on where it stopped.
 """
@@ -18,7 +18,7 @@ from npzf.studies import pictures, top_activations
 
 def main(args) -> None:
     net = npzf.load(args.checkpoint).to(args.device, args.precision)
-    layers = args.layers or figures.conv_layers(net)
+    layers = args.layers or figures.main_layers(net)
     squares = cli.squares(args.images, args.split, net, args.resize, labels=False)
     out = Path(args.out)
     print(f"looking through {len(squares)} images for the {args.count} strongest activations of each map of {', '.join(layers)}")
@@ -34,6 +34,7 @@ def main(args) -> None:
         if args.tiles:
             tiles = save_tiles(out / "tiles", layer, maps, tops[layer], *drawn, squares.images.name)
             print(f"{out / 'tiles'}: {len(tiles)} files of {layer}")
+    print(save_png(figures.draw_overview(net, squares, tops), out / "features.png"))
     unfinished.unlink(missing_ok=True)
 
 
@@ -44,7 +45,7 @@ if __name__ == "__main__":
         "images", nargs="?", default=cli.EMBEDDED, help="folder of images or of class folders, .h5, or 'embedded' (default)"
     )
     parser.add_argument("--split", choices=["train", "validation"], default="validation", help="of .h5 files and 'embedded'")
-    parser.add_argument("--layers", nargs="+", help="layers to draw (default: every convolution)")
+    parser.add_argument("--layers", nargs="+", help="layers to draw (default: every convolution, or every join of branches)")
     parser.add_argument("--maps", type=int, default=16, help="maps a layer, those with the largest activations; 0: all")
     parser.add_argument(
         "--count", type=int, default=9, choices=range(1, 10), metavar="1..9", help="activations a map (default 9)"

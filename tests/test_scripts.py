@@ -119,7 +119,7 @@ def test_evaluate_prints_errors(images, trained, crops):
 
 def test_visualize_draws_every_convolution(images, trained, tmp_path):
     printed = works("visualize", trained[0] / "best.h5", images / "train", "--maps", 3, "--out", tmp_path / "seen")
-    names = ["filters.png", *(f"top_conv{k}.png" for k in range(1, 6))]
+    names = ["features.png", "filters.png", *(f"top_conv{k}.png" for k in range(1, 6))]
     assert sorted(path.name for path in (tmp_path / "seen").iterdir()) == names
     for name in names:
         assert str(tmp_path / "seen" / name) in printed
@@ -128,7 +128,7 @@ def test_visualize_draws_every_convolution(images, trained, tmp_path):
 
 def test_visualize_draws_the_layers_asked_for(images, trained, tmp_path):
     works("visualize", trained[0] / "best.h5", images / "train", "--layers", "relu3", "--count", 2, "--out", tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["filters.png", "top_relu3.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["features.png", "filters.png", "top_relu3.png"]
 
 
 def test_visualize_writes_tiles_from_a_folder_of_photographs(images, trained, tmp_path):
@@ -166,7 +166,7 @@ def test_an_interrupted_search_goes_on_with_the_same_command(images, trained, tm
     works("visualize", *arguments)
     works("visualize", *arguments[:-1], tmp_path / "at once")
     assert not (out / "unfinished.h5").exists()
-    for name in ("filters.png", "top_conv1.png"):
+    for name in ("features.png", "filters.png", "top_conv1.png"):
         assert (out / name).read_bytes() == (tmp_path / "at once" / name).read_bytes()
 
 

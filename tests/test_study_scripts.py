@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from test_scripts import noise, refuses, works
+from test_scripts import SCRIPTS, noise, refuses, works
 
 import npzf
 from npzf.training.sgd import clip_filters
@@ -31,6 +31,14 @@ def folder(tmp_path_factory):
     marks = {"eye": [30, 40], "nose": [60, 50]}
     (root / "landmarks.json").write_text(json.dumps({"one.png": marks, "two.png": marks}))
     return root
+
+
+def test_the_layers_looked_at_where_none_are_named(monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    import figures
+
+    assert figures.main_layers(npzf.small_zfnet(2, 64)) == [f"conv{k}" for k in range(1, 6)]
+    assert figures.main_layers(npzf.squeezenet(2)) == ["conv1", *(f"fire{k}/concat" for k in range(2, 10))]
 
 
 def test_invariance(folder, tmp_path):
