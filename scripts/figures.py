@@ -11,8 +11,10 @@ from PIL import Image
 from npzf import Network, cuda
 from npzf.data import Squares
 from npzf.layers import Concatenate, Conv
-from npzf.render import animation, filters, legible, save_png, strip, top_sheet
+from npzf.render import animation, filters, legible, save_png, shrunk, strip, top_sheet
 from npzf.studies import Evolution, Top, pictures
+
+TILE = 44  # pixels of a tile in the overview, at most
 
 
 def conv_layers(net: Network) -> list[str]:
@@ -54,7 +56,13 @@ def draw_overview(net: Network, squares: Squares, tops: Mapping[str, Top], width
     """Four maps of each layer, one layer below the other, all `width` pixels wide; uint8."""
     rows = []
     for layer, top in tops.items():
-        sheet = Image.fromarray(draw_top_sheet(net, squares, layer, top, strongest_maps(top, 4)))
+        maps, field = strongest_maps(top, 4), net.fields()[layer]
+        share = TILE / (net.input_shape[0] if field.whole else min(field.size, net.input_shape[0]))
+        # shrunk before its scale is chosen: shrinking averages fine strokes away, and they would be faint
+        drawn = [
+            [[shrunk(one, share) for one in block] for block in blocks] for blocks in pictures(net, squares, layer, top, maps)
+        ]
+        sheet = Image.fromarray(sheet_of(top, maps, *drawn))
         rows.append(np.asarray(sheet.resize((width, round(sheet.height * width / sheet.width)), Image.Resampling.LANCZOS)))
     return np.concatenate(rows)
 

@@ -7,7 +7,7 @@ from npzf.render.features import top_sheet
 from npzf.render.invariance import invariance_figure
 from npzf.render.occlusion import occlusion_figure
 from npzf.render.page import Section, write_page
-from npzf.render.pictures import enlarge, filters, grid, legible, mid_grey, mid_grey_each, save_png
+from npzf.render.pictures import enlarge, filters, grid, legible, mid_grey, mid_grey_each, save_png, shrunk
 from npzf.render.plots import heat_map, loss_plot, read_log
 from npzf.render.tiles import save_tiles
 
@@ -29,6 +29,7 @@ __all__ = [
     "read_log",
     "save_png",
     "save_tiles",
+    "shrunk",
     "strip",
     "top_sheet",
     "write_page",

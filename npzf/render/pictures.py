@@ -60,6 +60,16 @@ def enlarge(picture: np.ndarray, factor: int) -> np.ndarray:
     return np.asarray(picture).repeat(int(factor), axis=-3).repeat(int(factor), axis=-2)
 
 
+def shrunk(picture: np.ndarray, share: float) -> np.ndarray:
+    """Picture (h, w, C), float or uint8 -> the same with sides of `share` times as many pixels, averaged; if share < 1."""
+    if share >= 1:
+        return picture
+    height, width = (max(1, round(side * share)) for side in picture.shape[:2])
+    planes = [Image.fromarray(np.ascontiguousarray(plane, np.float32)) for plane in np.moveaxis(picture, -1, 0)]
+    small = np.stack([plane.resize((width, height), Image.Resampling.LANCZOS) for plane in planes], -1)
+    return small if picture.dtype.kind == "f" else np.rint(small.clip(0, 255)).astype(np.uint8)
+
+
 def centred(tile: np.ndarray, height: int, width: int, background: int) -> np.ndarray:
     """Tile uint8 (h, w, C), C 1 or 3 -> (height, width, 3), in the middle of a cell of grey `background`."""
     tile = np.asarray(tile)

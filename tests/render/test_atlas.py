@@ -12,7 +12,8 @@ from toy import squares, tiny
 from npzf.data import EvaluationBatches
 from npzf.render import atlas
 from npzf.render.atlas.numbers import shades, short
-from npzf.render.atlas.sheets import GROUP, MARGIN, MID_GREY, SIDE, THUMBNAILS, shrunk, tile, tile_side
+from npzf.render.atlas.sheets import GROUP, MARGIN, MID_GREY, SIDE, THUMBNAILS, tile, tile_side
+from npzf.render.pictures import shrunk
 from npzf.studies.atlas import survey
 
 EVIL = "</script><script>alert('$title')</script>&\u2028\"<b>é"
@@ -116,8 +117,8 @@ def test_tiles_of_any_field(field):
     side = tile_side(field)
     assert side <= SIDE and (side > SIDE / 2 or field > SIDE / 2)
     picture = np.full((field, field, 3), 200, np.uint8)
-    np.testing.assert_array_equal(tile(shrunk(picture, field), field), np.full((side, side, 3), 200))
-    clipped = tile(shrunk(picture[: (field + 1) // 2], field), field)
+    np.testing.assert_array_equal(tile(shrunk(picture, SIDE / field), field), np.full((side, side, 3), 200))
+    clipped = tile(shrunk(picture[: (field + 1) // 2], SIDE / field), field)
     assert clipped.shape == (side, side, 3) and (clipped[side // 2] == 200).any()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from npzf.files import write_whole
-from npzf.render.pictures import MID_GREY, centred, enlarge, grid, legible
+from npzf.render.pictures import MID_GREY, centred, enlarge, grid, legible, shrunk
 
 GROUP = 16  # maps that share their sheets
 THUMBNAILS = 4  # of them in a row of the sheet of thumbnails
@@ -23,16 +23,6 @@ KINDS = ("projections", "patches", "thumbnails")
 def tile_side(field: int) -> int:
     """Pixels of a tile on a sheet, for patches of `field` pixels: small ones enlarged by a whole factor, large ones shrunk."""
     return SIDE // field * field if field <= SIDE else SIDE
-
-
-def shrunk(picture: np.ndarray, field: int) -> np.ndarray:
-    """Picture (h, w, C), float or uint8, h and w at most `field` -> the same with `field` pixels reduced to SIDE, if larger."""
-    if field <= SIDE:
-        return picture
-    height, width = (max(1, round(side * SIDE / field)) for side in picture.shape[:2])
-    planes = [Image.fromarray(np.ascontiguousarray(plane, np.float32)) for plane in np.moveaxis(picture, -1, 0)]
-    small = np.stack([plane.resize((width, height), Image.Resampling.LANCZOS) for plane in planes], -1)
-    return small if picture.dtype.kind == "f" else np.rint(small.clip(0, 255)).astype(np.uint8)
 
 
 def tile(picture: np.ndarray, field: int) -> np.ndarray:
@@ -64,10 +54,10 @@ def write_group(
     """
     side = tile_side(field)
     # Shrunk before its scale is chosen: shrinking averages fine strokes away, and they would be faint.
-    small = [[shrunk(picture, field) for picture in block] for block in projections]
+    small = [[shrunk(picture, SIDE / field) for picture in block] for block in projections]
     grey = [[legible(picture) for picture in block] for block in small]
     above = [[tile(picture, field) for picture, _ in block] for block in grey]
-    beside = [[tile(shrunk(picture, field), field) for picture in block] for block in patches]
+    beside = [[tile(shrunk(picture, SIDE / field), field) for picture in block] for block in patches]
     first = [block[0] if block else np.full((side, side, 3), MID_GREY, np.uint8) for block in above]
     thumbnails = [first[k : k + THUMBNAILS] for k in range(0, len(first), THUMBNAILS)]
     for kind, rows, columns in zip(KINDS, (above, beside, thumbnails), (count, count, THUMBNAILS), strict=True):
