@@ -1,7 +1,5 @@
 """Optimal inputs and invariances of units whose Hessian is known in closed form: an exact parabola, and a plane."""
 
-import sys
-
 import numpy as np
 import pytest
 from compare import close, normal
@@ -9,10 +7,9 @@ from toy import tiny
 
 from npzf import layers
 from npzf.network import Network
-from npzf.studies.optimum import Tangent, film, invariances, optimum
+from npzf.studies.optimum import film, invariances, optimum
 from npzf.studies.saliency import gradient
-
-pytest.importorskip("scipy", reason="invariances need SciPy: pip install 'npzf[test]'")
+from npzf.studies.view import View
 
 BENDS = np.array([5, 4, 2.5, 1, 0.5, 0.1, -0.2, -0.5, -1, -2, -3, -4])
 AXES = np.linalg.qr(normal(12, 12))[0].T  # row k: the direction of the image in which the unit bends by BENDS[k]
@@ -70,10 +67,11 @@ def test_steps_that_lead_too_far_are_undone_and_shortened():
     assert found.value == pytest.approx(-5 * NORM**2, rel=1e-6)
 
 
-def test_invariances_are_the_next_axes_and_their_bends(best):
-    """Along a great circle the value is |x|^2 (5 cos^2 + BENDS[k] sin^2): its second derivative is 2 (BENDS[k] - 5)."""
-    found = invariances(parabola(), best, count=3)
-    np.testing.assert_allclose(found.curvatures, 2 * (BENDS[1:4] - BENDS[0]), rtol=1e-6)
+@pytest.mark.parametrize("reach", [5.0, 30.0])
+def test_invariances_are_the_next_axes_and_their_bends(best, reach):
+    """At an angle t along a great circle the value is |x|^2 (5 cos^2 t + BENDS[k] sin^2 t): it bends by 2 (BENDS[k] - 5)."""
+    found, t = invariances(parabola(), best, count=3, reach=reach, steps=200), np.deg2rad(reach)
+    np.testing.assert_allclose(found.curvatures, 2 * (BENDS[1:4] - BENDS[0]) * (np.sin(t) / t) ** 2, rtol=1e-6)
     along = found.directions.reshape(3, 12) @ AXES.T
     np.testing.assert_allclose(np.abs(along), np.eye(12)[1:4], atol=1e-3)
     np.testing.assert_allclose(np.linalg.norm(found.directions.reshape(3, -1), axis=1), 1)
@@ -97,7 +95,9 @@ def test_the_optimum_of_a_plane_is_its_filter_and_it_bends_with_the_sphere_alone
     expected[1:4, 2:5] = NORM * weight / length
     close(best.x, expected, 1e-6)
     assert best.value == pytest.approx(NORM * length)
-    np.testing.assert_allclose(invariances(net, best, count=2).curvatures, -length / NORM, rtol=1e-6)
+    t = np.deg2rad(30)  # the value falls as the cosine, from NORM * length
+    expected = 2 * (np.cos(t) - 1) / t**2 * length / NORM
+    np.testing.assert_allclose(invariances(net, best, count=2).curvatures, expected, rtol=1e-6)
 
 
 def test_a_map_stands_for_the_unit_in_its_middle():
@@ -114,17 +114,64 @@ def test_a_unit_of_a_net_with_relus_and_a_fully_connected_one():
     best = optimum(net, "fc3", 1, NORM)
     found = invariances(net, best, count=2)
     assert found.directions.shape == (2, 7, 7, 3)
-    assert np.abs((found.directions * best.x).sum((1, 2, 3))).max() < 1e-5  # tangent, though it is the flattest way of all
+    flat = np.concatenate([best.x[None] / NORM, found.directions]).reshape(3, -1)
+    np.testing.assert_allclose(flat @ flat.T, np.eye(3), atol=1e-12)  # at right angles to x, though it is the flattest way of all
     assert found.curvatures[0] >= found.curvatures[1]
 
 
-def test_tangent_coordinates_leave_lengths_and_leave_out_x():
-    for x in (normal(2, 3, 1), -normal(2, 3, 1), np.eye(6)[0].reshape(2, 3, 1), -np.eye(6)[0].reshape(2, 3, 1)):
-        sphere = Tangent(x)
-        basis = np.stack([sphere.embed(axis).reshape(-1) for axis in np.eye(5)])
-        np.testing.assert_allclose(basis @ basis.T, np.eye(5), atol=1e-14)
-        np.testing.assert_allclose(basis @ x.reshape(-1), 0, atol=1e-14)
-        np.testing.assert_allclose(sphere.project(sphere.embed(np.arange(5.0)) + 3 * x), np.arange(5), atol=1e-14)
+def test_invariances_keep_more_of_the_value_than_random_directions():
+    """In a net with relus, which has no Hessian; the curvature is the value's second difference at the ends."""
+    net, t = tiny(), np.deg2rad(30)
+    best = optimum(net, "fc3", 1, NORM)
+
+    def ends(direction):
+        arc = np.cos(t) * best.x + np.sin(t) * NORM * np.stack([direction, -direction])
+        return gradient(net, arc, "fc3", 1)[0].sum()
+
+    found, random = invariances(net, best, count=2), []
+    for direction in normal(50, 7, 7, 3, seed=5):
+        direction = direction - (direction * best.x).sum() / NORM**2 * best.x
+        random.append(ends(direction / np.linalg.norm(direction)))
+    kept = [ends(direction) for direction in found.directions]
+    assert min(kept) > max(random)
+    np.testing.assert_allclose(found.curvatures, (np.array(kept) - 2 * best.value) / (NORM * t) ** 2, rtol=1e-9)
+
+
+@pytest.mark.parametrize("place", [(1, 3, 3), (0, 0, 0), (1, 6, 5)])
+def test_a_view_is_the_unit_in_the_whole_image(place):
+    """Its value and its gradient, inside and at the border, though the net runs on a part of the image."""
+    table = [("conv1", layers.Conv(3, 3, stride=2, pad=1)), ("relu1", layers.Relu()), ("conv2", layers.Conv(2, 3, pad=1))]
+    net = Network((14, 13, 2), table, dtype="float64")
+    net.parameters["conv1/bias"][...] = 0.2
+    view = View(net, "conv2", place, 0.7)
+    z = normal(*view.shape)
+    value, up = view.climb(z)
+    values, gradients = gradient(net, view.image(z)[None], "conv2", place)
+    assert value == pytest.approx(values[0], rel=1e-12)
+    step = 1e-6 * normal(*view.shape, seed=3)
+    assert view.climb(z + step)[0] - view.climb(z - step)[0] == pytest.approx(2 * (step * up).sum(), rel=1e-6)
+    assert (step * up).sum() == pytest.approx((view.image(step) * gradients[0]).sum(), rel=1e-9)
+    close(view.white(view.image(z)), z, 1e-12)
+    assert place != (1, 3, 3) or view.sides == (8, 8)  # it begins a stride ahead of the patch at 3
+
+
+@pytest.mark.parametrize("falloff", [0.5, 1.0])
+def test_with_a_falloff_the_optimum_of_a_plane_is_its_filter_blurred(falloff):
+    """Of z under the filter w the image is S z, so the best z is S w, and the image S S w."""
+    net = Network((8, 8, 1), [("conv1", layers.Conv(1, 6))], dtype="float64")
+    best = optimum(net, "conv1", (0, 1, 2), NORM, steps=60, falloff=falloff)
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(6), np.fft.fftfreq(6), indexing="ij"))
+    frequency[0, 0] = 1 / 6
+    shape = np.fft.fft2(net.parameters["conv1/weight"][0, :, :, 0]) * frequency ** (-2 * falloff)
+    expected = np.fft.ifft2(shape).real
+    found = best.x[best.patch][:, :, 0]
+    assert best.patch == (slice(1, 7), slice(2, 8))
+    close(found / np.linalg.norm(found), expected / np.linalg.norm(expected), 1e-6)
+    amplitudes = frequency**-falloff
+    amplitudes /= np.sqrt((amplitudes**2).mean())
+    assert np.linalg.norm(np.fft.fft2(found) / amplitudes) / 6 == pytest.approx(NORM)  # Parseval
+    arc = film(best, invariances(net, best, count=1).directions[0], frames=3)[:, *best.patch, 0]
+    np.testing.assert_allclose(np.linalg.norm(np.fft.fft2(arc) / amplitudes, axis=(1, 2)) / 6, NORM)
 
 
 @pytest.mark.parametrize(
@@ -132,11 +179,19 @@ def test_tangent_coordinates_leave_lengths_and_leave_out_x():
     [
         (lambda: optimum(plane(), "conv1", (0, 0, 0), 0), "norm is 0, expected a positive number"),
         (lambda: optimum(plane(), "conv1", (0, 0, 0), np.nan), "norm is nan"),
+        (lambda: optimum(plane(), "conv1", (0, 0, 0), 1, falloff=-1), "falloff is -1, expected a number of at least 0"),
         (lambda: optimum(plane(), "conv9", (0, 0, 0), 1), "layer is 'conv9'"),
         (lambda: optimum(plane(), "conv1", (2, 0, 0), 1), "unit's map is 2, expected 0 to 1"),
         (lambda: optimum(plane(), "conv1", 2, 1), "unit's map is 2"),
-        (lambda: invariances(plane(), optimum(plane(), "conv1", 0, 1, 1), count=19), "count is 19, reach 0.5, expected count"),
-        (lambda: invariances(plane(), optimum(plane(), "conv1", 0, 1, 1), reach=0), "reach 0, expected"),
+        (lambda: optimum(plane(), "conv1", (0, 2, 0), 1), "unit's row is 2, expected 0 to 1"),
+        (
+            lambda: invariances(plane(), optimum(plane(), "conv1", 0, 1, 1), count=8),
+            "count is 8, reach 30.0, expected count from 1 to 7",
+        ),
+        (
+            lambda: invariances(plane(), optimum(plane(), "conv1", 0, 1, 1), reach=0),
+            "reach 0, expected count from 1 to 7, reach between 0 and 90",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named_in_one_line(call, named):
@@ -150,20 +205,3 @@ def test_a_unit_that_noise_does_not_excite_is_named():
     net.parameters["conv1/bias"][...] = -1e3
     with pytest.raises(ValueError, match=r"unit \(0, 1, 1\) of 'relu1' has no gradient at the noise of seed 0"):
         optimum(net, "relu1", 0, 1.0)
-
-
-def test_curvatures_are_those_of_the_directions_found():
-    """Of a net with relus, whose gradients jump, the eigenvalues say little: what is told is measured along the directions."""
-    net = tiny()
-    best = optimum(net, "fc3", 1, NORM)
-    found, h = invariances(net, best, count=2), 0.5 * NORM
-    back = (gradient(net, best.x[None], "fc3", 1)[1] * best.x).sum() / NORM**2
-    for direction, curvature in zip(found.directions, found.curvatures, strict=True):
-        ahead, behind = (gradient(net, best.x[None] + way * h * direction, "fc3", 1)[1] for way in (1, -1))
-        assert curvature == pytest.approx(((ahead - behind) * direction).sum() / (2 * h) - back, rel=1e-9)
-
-
-def test_without_scipy_one_line_says_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "scipy.sparse.linalg", None)
-    with pytest.raises(ImportError, match=r"invariances need SciPy: pip install 'npzf\[studies\]'"):
-        invariances(plane(), optimum(plane(), "conv1", 0, 1.0, steps=1))

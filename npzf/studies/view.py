@@ -1,0 +1,79 @@
+"""A unit as a function of what it sees alone, for optimal inputs (section 1.1); images that fall off as photographs do."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npzf.deconvnet import where
+from npzf.network import Network
+from npzf.studies.saliency import gradient
+
+Unit = int | tuple[int, int, int]
+
+
+class View:
+    """A unit as a function of what it sees alone: of white images z (h, w, C), which the falloff turns into images.
+
+    The net runs on no more of the image than the unit needs. unit: with its place; patch: what it sees; shape: of z. ValueError
+    for a layer or unit that does not exist.
+    """
+
+    def __init__(self, net: Network, layer: str, unit: Unit, falloff: float):
+        self.net, self.layer = net, layer
+        height, width, channels = net.input_shape
+        shape = net.shapes[layer] if layer in net.layers else ()
+        if len(shape) == 3 and not isinstance(unit, tuple):
+            unit = (unit, shape[0] // 2, shape[1] // 2)
+        self.unit, self.inner, rows, columns = unit, unit, slice(0, height), slice(0, width)
+        self.patch = rows, columns
+        if len(shape) == 3:
+            where(np.broadcast_to(np.float32(0), (1, *shape)), unit)  # refuses a unit that is not there
+            field = net.fields()[layer]
+            self.patch = field.patch(*unit[1:], height, width)
+            (rows, columns), place = field.enough(*unit[1:], height, width)
+            self.inner = (unit[0], *place)
+        self.sides = rows.stop - rows.start, columns.stop - columns.start
+        self.seen = tuple(
+            slice(p.start - whole.start, p.stop - whole.start) for p, whole in zip(self.patch, (rows, columns), strict=True)
+        )
+        self.shape = (*(p.stop - p.start for p in self.patch), channels)
+        self.amplitudes = _amplitudes(*self.shape[:2], falloff)
+
+    def climb(self, z: np.ndarray) -> tuple[float, np.ndarray]:
+        """The unit's value at z (h, w, C), and its gradient by z, float64."""
+        values, up = self.climbs(z[None])
+        return float(values[0]), up[0]
+
+    def climbs(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The unit's values (N,) at z (N, h, w, C), and their gradients by z, float64."""
+        x = np.zeros((len(z), *self.sides, z.shape[3]))
+        x[:, *self.seen] = self._coloured(z)
+        values, up = gradient(self.net, x, self.layer, self.inner)
+        return values.astype(np.float64), self._coloured(up[:, *self.seen].astype(np.float64))
+
+    def image(self, z: np.ndarray) -> np.ndarray:
+        """The image (H, W, C) of z (h, w, C): zero where the unit does not see it."""
+        x = np.zeros(self.net.input_shape)
+        x[self.patch] = self._coloured(z)
+        return x
+
+    def white(self, x: np.ndarray) -> np.ndarray:
+        """The z (h, w, C) of an image (H, W, C)."""
+        return self._times(x[self.patch], 1 / self.amplitudes)
+
+    def _coloured(self, z: np.ndarray) -> np.ndarray:
+        return self._times(z, self.amplitudes)  # symmetric: on the way back, gradients pass the same
+
+    @staticmethod
+    def _times(z: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
+        """z (..., h, w, C) with its amplitudes multiplied."""
+        if (amplitudes == 1).all():
+            return z
+        return np.fft.irfft2(np.fft.rfft2(z, axes=(-3, -2)) * amplitudes, z.shape[-3:-1], axes=(-3, -2))
+
+
+def _amplitudes(height: int, width: int, falloff: float) -> np.ndarray:
+    """1 / frequency^falloff (height, width // 2 + 1, 1), its mean square over all frequencies 1; that of 0 is the next one's."""
+    y, x = np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)
+    fall = np.maximum(np.hypot(y, x), 1 / max(height, width)) ** -falloff
+    return (fall / np.sqrt((fall**2).mean()))[:, : width // 2 + 1, None]
