@@ -15,6 +15,8 @@ from npzf.network import Network
 from npzf.studies.view import Unit, View
 
 Climb = Callable[[np.ndarray], tuple[float, np.ndarray]]
+BOUNDS = (1.0, 0.003)  # radians that an ascent turns at most, in its first step and in its last
+MOMENTUM = 0.7
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,7 @@ class Invariances:
 def optimum(net: Network, layer: str, unit: Unit, norm: float, steps: int = 200, seed: int = 0, falloff: float = 0.0) -> Optimum:
     """Gradient ascent on a unit's activation among the images with this Euclidean norm, in units of x (Erhan et al. 2009).
 
-    unit: (map, row, column), or a map, of which the place in the middle is taken. Begins with noise in its receptive field; a
-    step that does not raise the value is undone and the next is half as long, one that does is followed by one a fifth longer.
+    unit: (map, row, column), or a map, of which the place in the middle is taken. Begins with noise in its receptive field.
     falloff: the norm is that of the image with its amplitudes multiplied by frequency to this power, on average by 1: with 0 the
     norm itself, which lets high frequencies win, with 1 all images of one norm are as likely as photographs, whose amplitudes
     fall as 1 / frequency (Field 1987). ValueError for a norm that is not positive, a falloff below 0, a unit that does not exist,
@@ -74,7 +75,7 @@ def optimum(net: Network, layer: str, unit: Unit, norm: float, steps: int = 200,
     return Optimum(layer, view.unit, view.image(z), value, angle, norm, falloff, view.patch)
 
 
-def invariances(net: Network, best: Optimum, count: int = 3, reach: float = 30.0, steps: int = 60, seed: int = 0) -> Invariances:
+def invariances(net: Network, best: Optimum, count: int = 3, reach: float = 30.0, steps: int = 100, seed: int = 0) -> Invariances:
     """Directions along which the unit's value falls least, by gradient ascent on the sum of its values `reach` degrees away.
 
     Each is at right angles to the optimum and to those found before; both ends lie on a great circle, as in Berkes and Wiskott
@@ -114,23 +115,26 @@ def film(best: Optimum, direction: np.ndarray, degrees: float = 60.0, frames: in
 
 
 def _ascend(climb: Climb, z: np.ndarray, steps: int, axes: Sequence[np.ndarray] = ()) -> tuple[np.ndarray, float, np.ndarray]:
-    """Gradient ascent from z on the sphere of its length, at right angles to some axes: where it ends, value and gradient."""
-    length = np.linalg.norm(z)
-    value, up = climb(z)
-    step = None
-    for _ in range(steps):
-        along = _at_right_angles(up, axes)
+    """Gradient ascent from z on the sphere of its length, at right angles to some axes: the best z, its value and gradient.
+
+    A step turns z towards a running mean of the gradients, by the angle between the two, but no further than a bound that
+    shrinks from step to step. Optima of nets with relus lie on ridges, where a single gradient points across, from one slope to
+    the other, and an ascent that takes only steps upwards is stuck; their mean points along.
+    """
+    length, best = np.linalg.norm(z), (z, *climb(z))
+    (_, up), along = best[1:], 0.0
+    for bound in np.geomspace(*BOUNDS, steps):
+        along = _at_right_angles(MOMENTUM * along + (1 - MOMENTUM) * up, [z / length, *axes])
         if not along.any():
             break
-        step = step or length / np.linalg.norm(along)
-        tried = _at_right_angles(z + step * along, axes)
-        tried *= length / np.linalg.norm(tried)
-        found, gradient_there = climb(tried)
-        if found > value:
-            z, value, up, step = tried, found, gradient_there, 1.2 * step
-        else:
-            step /= 2
-    return z, value, up
+        size = np.linalg.norm(along)
+        angle = min(bound, np.arctan2(size, abs((up * z).sum()) / length))
+        z = _at_right_angles(np.cos(angle) * z + np.sin(angle) * (length / size) * along, axes)
+        z *= length / np.linalg.norm(z)
+        value, up = climb(z)
+        if value > best[1]:
+            best = z, value, up
+    return best
 
 
 def _at_right_angles(z: np.ndarray, axes: Sequence[np.ndarray]) -> np.ndarray:

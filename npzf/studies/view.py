@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from npzf import cuda
 from npzf.deconvnet import where
 from npzf.network import Network
 from npzf.studies.saliency import gradient
@@ -14,8 +15,9 @@ Unit = int | tuple[int, int, int]
 class View:
     """A unit as a function of what it sees alone: of white images z (h, w, C), which the falloff turns into images.
 
-    The net runs on no more of the image than the unit needs. unit: with its place; patch: what it sees; shape: of z. ValueError
-    for a layer or unit that does not exist.
+    The net runs on no more of the image than the unit needs. unit: with its place; patch: rows and columns that it sees; shape:
+    of z; part: rows and columns that the net is given, of these sides, seen being the patch and inner the unit in them.
+    ValueError for a layer or unit that does not exist.
     """
 
     def __init__(self, net: Network, layer: str, unit: Unit, falloff: float):
@@ -24,20 +26,23 @@ class View:
         shape = net.shapes[layer] if layer in net.layers else ()
         if len(shape) == 3 and not isinstance(unit, tuple):
             unit = (unit, shape[0] // 2, shape[1] // 2)
-        self.unit, self.inner, rows, columns = unit, unit, slice(0, height), slice(0, width)
-        self.patch = rows, columns
+        self.unit, self.inner = unit, unit
+        self.part = self.patch = slice(0, height), slice(0, width)
         if len(shape) == 3:
             where(np.broadcast_to(np.float32(0), (1, *shape)), unit)  # refuses a unit that is not there
             field = net.fields()[layer]
             self.patch = field.patch(*unit[1:], height, width)
-            (rows, columns), place = field.enough(*unit[1:], height, width)
+            self.part, place = field.enough(*unit[1:], height, width)
             self.inner = (unit[0], *place)
-        self.sides = rows.stop - rows.start, columns.stop - columns.start
-        self.seen = tuple(
-            slice(p.start - whole.start, p.stop - whole.start) for p, whole in zip(self.patch, (rows, columns), strict=True)
-        )
+        self.sides = tuple(part.stop - part.start for part in self.part)
+        self.seen = tuple(slice(p.start - q.start, p.stop - q.start) for p, q in zip(self.patch, self.part, strict=True))
         self.shape = (*(p.stop - p.start for p in self.patch), channels)
         self.amplitudes = _amplitudes(*self.shape[:2], falloff)
+
+    def values(self, x: np.ndarray) -> np.ndarray:
+        """The unit's values (N,) for images x (N, H, W, C), whatever their falloff."""
+        y = cuda.host(self.net.forward(x[:, *self.part], upto=self.layer))
+        return y[where(y, self.inner)]
 
     def climb(self, z: np.ndarray) -> tuple[float, np.ndarray]:
         """The unit's value at z (h, w, C), and its gradient by z, float64."""

@@ -59,8 +59,8 @@ def test_the_optimum_is_the_first_axis(best):
     assert best.angle < 1e-4
 
 
-def test_steps_that_lead_too_far_are_undone_and_shortened():
-    """With every bend below zero a long step along the gradient ends on the far side, where the value is lower."""
+def test_no_step_leads_too_far_where_every_bend_is_below_zero():
+    """The gradient then points back through the middle of the sphere."""
     found = optimum(parabola(BENDS - 10), "sum", (0, 0, 0), NORM)
     x = found.x.reshape(-1)
     close(x * np.sign(x @ AXES[0]), NORM * AXES[0], 1e-3)
@@ -88,7 +88,7 @@ def test_a_film_goes_along_the_great_circle(best):
 
 def test_the_optimum_of_a_plane_is_its_filter_and_it_bends_with_the_sphere_alone():
     net = plane()
-    best = optimum(net, "conv1", (1, 1, 2), NORM, steps=60)
+    best = optimum(net, "conv1", (1, 1, 2), NORM)
     weight = net.parameters["conv1/weight"][1]
     length = np.linalg.norm(weight)
     expected = np.zeros((4, 5, 1))
@@ -117,6 +117,18 @@ def test_a_unit_of_a_net_with_relus_and_a_fully_connected_one():
     flat = np.concatenate([best.x[None] / NORM, found.directions]).reshape(3, -1)
     np.testing.assert_allclose(flat @ flat.T, np.eye(3), atol=1e-12)  # at right angles to x, though it is the flattest way of all
     assert found.curvatures[0] >= found.curvatures[1]
+
+
+def test_an_optimum_on_a_ridge_is_climbed_along_it():
+    """The unit is x[0] - 9 |x[1]|, made of relus: uphill leads across the ridge x[1] = 0, and the optimum is NORM at its end."""
+    net = Network(
+        (1, 1, 12), [("conv1", layers.Conv(3, 1)), ("relu1", layers.Relu()), ("conv2", layers.Conv(1, 1))], dtype="float64"
+    )
+    net.parameters["conv1/weight"][:, 0, 0, :] = np.eye(12)[[0, 1, 1]] * [[1], [1], [-1]]
+    net.parameters["conv1/bias"][...] = [NORM, 0, 0]
+    net.parameters["conv2/weight"][0, 0, 0] = [1, -9, -9]
+    net.parameters["conv2/bias"][...] = -NORM
+    assert optimum(net, "conv2", 0, NORM).value > 0.97 * NORM
 
 
 def test_invariances_keep_more_of_the_value_than_random_directions():
@@ -148,6 +160,7 @@ def test_a_view_is_the_unit_in_the_whole_image(place):
     value, up = view.climb(z)
     values, gradients = gradient(net, view.image(z)[None], "conv2", place)
     assert value == pytest.approx(values[0], rel=1e-12)
+    assert view.values(view.image(z)[None]) == pytest.approx(values, rel=1e-12)
     step = 1e-6 * normal(*view.shape, seed=3)
     assert view.climb(z + step)[0] - view.climb(z - step)[0] == pytest.approx(2 * (step * up).sum(), rel=1e-6)
     assert (step * up).sum() == pytest.approx((view.image(step) * gradients[0]).sum(), rel=1e-9)
