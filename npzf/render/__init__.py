@@ -6,12 +6,14 @@ from npzf.render.explain import explain_figure
 from npzf.render.features import top_sheet
 from npzf.render.invariance import invariance_figure
 from npzf.render.occlusion import occlusion_figure
+from npzf.render.optimum import Exhibit, optimum_film, optimum_sheet
 from npzf.render.page import Section, write_page
 from npzf.render.pictures import enlarge, filters, grid, legible, mid_grey, mid_grey_each, save_png, shrunk
 from npzf.render.plots import heat_map, loss_plot, read_log
 from npzf.render.tiles import save_tiles
 
 __all__ = [
+    "Exhibit",
     "Section",
     "animation",
     "architecture_figure",
@@ -26,6 +28,8 @@ __all__ = [
     "mid_grey",
     "mid_grey_each",
     "occlusion_figure",
+    "optimum_film",
+    "optimum_sheet",
     "read_log",
     "save_png",
     "save_tiles",

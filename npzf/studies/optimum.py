@@ -42,7 +42,7 @@ class Invariances:
     """Directions (count, H, W, C) of norm 1, at right angles to the optimum, along which the unit's value falls least first.
 
     curvatures (count,): the mean second derivative of the value along the great circle that begins in that direction, over the
-    reach on both sides, per unit of x squared; negative where the value falls.
+    reach on both sides, per unit of x squared; above 0 where a way leads to a better optimum.
     """
 
     directions: np.ndarray
