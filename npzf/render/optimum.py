@@ -45,10 +45,12 @@ def optimum_film(exhibit: Exhibit, path: str | Path) -> Path:
     """
     pictures, kept = _checked(exhibit)
     names = [f"direction {k}" for k in range(1, len(pictures) + 1)]
+    titles = [f"{exhibit.title}, at {angle:.0f}°" for angle in exhibit.angles]
+    longest = max(titles, key=len)  # sets the size of the letters in all frames
     frames = []
-    for k, angle in enumerate(exhibit.angles):
+    for k, title in enumerate(titles):
         notes = [[f"{100 * share:.0f} %" for share in kept[:, k]]]
-        frames.append(_titled(f"{exhibit.title}, at {angle:.0f}°", labelled(pictures[:, k][None], names, [""], "", notes)))
+        frames.append(_titled(title, labelled(pictures[:, k][None], names, [""], "", notes), longest))
     times = [RESTING if angle == 0 else MOVING for angle in exhibit.angles]
     return write_frames(frames + frames[-2:0:-1], path, times + times[-2:0:-1])
 
@@ -60,9 +62,10 @@ def _block(exhibit: Exhibit) -> np.ndarray:
     return _titled(exhibit.title, labelled(pictures, heads, [f"{k}" for k in range(1, len(pictures) + 1)], "", notes))
 
 
-def _titled(title: str, body: np.ndarray) -> np.ndarray:
-    """The title above, on a line of its own, in letters that fit."""
-    size = max(size for size in range(8, 21) if size == 8 or text_width(title, size) <= body.shape[1] - 24)
+def _titled(title: str, body: np.ndarray, longest: str = "") -> np.ndarray:
+    """The title above, on a line of its own, in letters in which it fits, and the longest of its kind."""
+    widest, room = max(title, longest, key=len), body.shape[1] - 24
+    size = max(size for size in range(8, 21) if size == 8 or text_width(widest, size) <= room)
     head = lettering(title, size, 32, body.shape[1] - 12)
     return np.concatenate([np.pad(head, [(0, 0), (12, 0), (0, 0)], constant_values=PAPER), body])
 

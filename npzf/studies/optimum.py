@@ -66,9 +66,8 @@ def optimum(net: Network, layer: str, unit: Unit, norm: float, steps: int = 200,
     z = np.random.default_rng(seed).standard_normal(view.shape)
     z *= norm / np.linalg.norm(z)
     if not view.climb(z)[1].any():
-        raise ValueError(
-            f"unit {view.unit} of {layer!r} has no gradient at the noise of seed {seed}, expected another unit or seed"
-        )
+        found = f"unit {view.unit} of {layer!r} has no gradient at the noise of seed {seed}"
+        raise ValueError(f"{found}, expected another, or a layer below its relu")
     z, value, up = _ascend(view.climb, z, steps)
     cosine = (up * z).sum() / (np.linalg.norm(up) * norm)
     angle = float(np.rad2deg(np.arccos(min(cosine, 1.0))))
@@ -80,9 +79,9 @@ def invariances(net: Network, best: Optimum, count: int = 3, reach: float = 30.0
 
     Each is at right angles to the optimum and to those found before; both ends lie on a great circle, as in Berkes and Wiskott
     2006. Where the value is smooth and the reach small, the directions are the leading eigenvectors of its Hessian on the sphere,
-    which Le et al. 2010 take. A net of relus is linear piece by piece and has no Hessian, and eigenvectors of the differences of
-    its gradients fall faster than random directions do. A linear unit, such as the first layer's, falls alike in all directions:
-    those found are then the noise of seed. ValueError for count or reach.
+    which Le et al. 2010 take. A net of relus is linear piece by piece and has no Hessian; eigenvectors of the differences of its
+    gradients can lose the value faster than random directions do. A linear unit, such as the first layer's, falls alike in all
+    directions: those found are then the noise of seed. ValueError for count or reach.
     """
     view = View(net, best.layer, best.unit, best.falloff)
     n = int(np.prod(view.shape)) - 1
