@@ -34,7 +34,7 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
             npzf.set_threads(arguments.threads)
         print(describe(arguments.device), flush=True)
         main(arguments)
-    except (ValueError, OSError, ArithmeticError, MemoryError, CudaError) as error:
+    except (ValueError, OSError, ArithmeticError, MemoryError, ImportError, CudaError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:

@@ -12,7 +12,7 @@ from figures import conv_layers
 
 import npzf
 from npzf.render import Exhibit, mid_grey, optimum_film, optimum_sheet, save_png
-from npzf.studies import film, invariances, optimum
+from npzf.studies import film, hessian_invariances, invariances, optimum
 from npzf.studies.view import View
 
 MAPS = 4  # drawn unless some are named
@@ -74,7 +74,8 @@ def exhibit(net: npzf.Network, layer: str, index: int, norm: float, args: argpar
     best = optimum(net, layer, index, norm, args.steps, args.seed, args.falloff)
     if best.value <= 0:
         raise ValueError(f"map {index} of {layer} comes to {best.value:.3g}, expected above 0: try other --maps or more --steps")
-    found = invariances(net, best, args.directions, seed=args.seed)
+    find = hessian_invariances if args.hessian else invariances
+    found = find(net, best, args.directions, seed=args.seed)
     films = [film(best, direction, DEGREES, FRAMES) for direction in found.directions]
     view = View(net, layer, best.unit, args.falloff)
     kept = np.stack([view.values(frames) for frames in films]) / best.value
@@ -100,6 +101,7 @@ if __name__ == "__main__":
     parser.add_argument("--layer", help="layer of the units (default: the last convolution below the scores)")
     parser.add_argument("--maps", type=int, nargs="+", help=f"maps of it, each its middle unit (default: {MAPS} evenly chosen)")
     parser.add_argument("--directions", type=int, default=2, help="directions of least change (default 2)")
+    parser.add_argument("--hessian", action="store_true", help="take the Hessian's eigenvectors, as Le et al., for directions")
     parser.add_argument("--contrast", type=float, default=40.0, help="norm of the input, as RMS in grey levels (default 40)")
     parser.add_argument("--falloff", type=float, default=0.5, help="spectrum 1/f^this; 0: Erhan's, 1: photographs' (default 0.5)")
     parser.add_argument("--steps", type=int, default=200, help="gradient steps to the optimum (default 200)")

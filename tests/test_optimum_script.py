@@ -52,6 +52,12 @@ def test_a_sheet_of_the_layer_and_a_film_of_each_map(folder, tmp_path):
         assert film.n_frames == 48
 
 
+def test_the_hessians_eigenvectors_are_other_directions(folder, tmp_path):
+    options = [folder / "net.h5", "--maps", 3, "--out", tmp_path]
+    told = [re.findall(r"direction \d: curvature ([-\d.e]+)", works("optimum", *options, *more)) for more in ((), ("--hessian",))]
+    assert len(told[0]) == len(told[1]) == 2 and set(told[0]).isdisjoint(told[1])
+
+
 def test_the_first_layers_optimum_is_its_filter_and_falls_alike_in_all_directions(folder, tmp_path):
     """Its value: the filter's length times the norm."""
     options = ["--layer", "conv1", "--maps", 2, "--falloff", 0, "--film", "gif", "--directions", 1, "--out", tmp_path]

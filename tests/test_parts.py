@@ -84,6 +84,17 @@ def test_strides_pads_and_groups_that_leave_gaps():
             np.testing.assert_array_equal(part, full)
 
 
+def test_behind_local_contrast_the_whole_image_goes_forward():
+    """Its divisor is a mean over the image, so that a part of the image would give other values."""
+    table = [("conv1", layers.Conv(4, 3)), ("norm1", layers.LocalContrast(3, 1.0)), ("conv2", layers.Conv(3, 3))]
+    net = Network((40, 40, 3), table, dtype="float64")
+    x = np.random.default_rng(1).normal(0, 1, (2, 40, 40, 3)) * np.linspace(0.1, 3, 40)[:, None, None]
+    images, unit = units(net.forward(x), 5)
+    assert not net.is_local("conv2") and net.is_local("conv1")
+    for part, full in zip(project_units(net, x, "conv2", images, unit), in_full(net, x, "conv2", images, unit), strict=True):
+        np.testing.assert_array_equal(part, full)
+
+
 def test_nothing_is_kept_and_bad_layers_are_named():
     net = NETS["small_zfnet"]("float32")
     x = np.zeros((1, 64, 64, 3), np.float32)

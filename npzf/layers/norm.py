@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from npzf.layers.layer import Keep, Layer, positive
 from npzf.ops import contrast as op
@@ -80,6 +82,12 @@ class LocalContrast(_Norm):
 
     def receptive_field(self, below):
         return below.through(2 * self.window - 1, 1, self.window - 1)  # the mean is taken twice
+
+    def project_part(self, part, rules):
+        """Deconvnet: passed on as it is, with zeros around it as far as the units see."""
+        reach = self.window - 1
+        around = np.pad(self.project(part.values, rules), [(0, 0), (reach, reach), (reach, reach), (0, 0)])
+        return replace(part, values=around, rows=part.rows - reach, columns=part.columns - reach)
 
     def _normalise(self, x):
         return op.local(x, self.window, self.sigma, self.floor)

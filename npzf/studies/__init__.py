@@ -4,6 +4,7 @@ from npzf.studies.architecture import Diagnosis, diagnose
 from npzf.studies.atlas import Survey, survey
 from npzf.studies.correspondence import Correspondence, correspondence
 from npzf.studies.evolution import Evolution
+from npzf.studies.hessian import hessian_invariances
 from npzf.studies.invariance import Invariance, invariance
 from npzf.studies.occlusion import Occlusion, occlusion
 from npzf.studies.optimum import Invariances, Optimum, film, invariances, optimum
@@ -28,6 +29,7 @@ __all__ = [
     "film",
     "grad_cam",
     "gradient",
+    "hessian_invariances",
     "invariance",
     "invariances",
     "occlusion",

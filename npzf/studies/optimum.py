@@ -79,9 +79,9 @@ def invariances(net: Network, best: Optimum, count: int = 3, reach: float = 30.0
 
     Each is at right angles to the optimum and to those found before; both ends lie on a great circle, as in Berkes and Wiskott
     2006. Where the value is smooth and the reach small, the directions are the leading eigenvectors of its Hessian on the sphere,
-    which Le et al. 2010 take. A net of relus is linear piece by piece and has no Hessian; eigenvectors of the differences of its
-    gradients can lose the value faster than random directions do. A linear unit, such as the first layer's, falls alike in all
-    directions: those found are then the noise of seed. ValueError for count or reach.
+    which Le et al. 2010 take (hessian.py). A net of relus is linear piece by piece and has no Hessian; eigenvectors of the
+    differences of its gradients can lose the value faster than random directions do. A linear unit, such as the first layer's,
+    falls alike in all directions: those found are then the noise of seed. ValueError for count or reach.
     """
     view = View(net, best.layer, best.unit, best.falloff)
     n = int(np.prod(view.shape)) - 1

@@ -32,8 +32,10 @@ class View:
             where(np.broadcast_to(np.float32(0), (1, *shape)), unit)  # refuses a unit that is not there
             field = net.fields()[layer]
             self.patch = field.patch(*unit[1:], height, width)
-            self.part, place = field.enough(*unit[1:], height, width)
-            self.inner = (unit[0], *place)
+            if net.is_local(layer):
+                sides, *found = field.windows(*(np.array([at]) for at in unit[1:]), (height, width))
+                (top, left), place = ((int(a[0]), int(b[0])) for a, b in found)
+                self.part, self.inner = (slice(top, top + sides[0]), slice(left, left + sides[1])), (unit[0], *place)
         self.sides = tuple(part.stop - part.start for part in self.part)
         self.seen = tuple(slice(p.start - q.start, p.stop - q.start) for p, q in zip(self.patch, self.part, strict=True))
         self.shape = (*(p.stop - p.start for p in self.patch), channels)

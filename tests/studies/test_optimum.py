@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from bends import AXES, BENDS, NORM, parabola, plane
 from compare import close, normal
 from toy import tiny
 
@@ -10,31 +11,6 @@ from npzf.network import Network
 from npzf.studies.optimum import film, invariances, optimum
 from npzf.studies.saliency import gradient
 from npzf.studies.view import View
-
-BENDS = np.array([5, 4, 2.5, 1, 0.5, 0.1, -0.2, -0.5, -1, -2, -3, -4])
-AXES = np.linalg.qr(normal(12, 12))[0].T  # row k: the direction of the image in which the unit bends by BENDS[k]
-B = 1.5
-NORM = 3.0
-
-
-def parabola(bends=BENDS):
-    """One unit: the sum over k of bends[k] * (AXES[k] x)^2, exactly.
-
-    A cubic is contrast normalisation over one map with a power of -1, z (k + z^2), and of two cubics the difference
-    (z + b)^3 - (z - b)^3 = 6 b z^2 + 2 b^3 is a parabola. What is constant is taken off by the last bias.
-    """
-    cube = layers.AcrossMaps(n=1, k=1.0, alpha=1.0, beta=-1.0, alpha_times="sum")
-    net = Network((2, 2, 3), [("axes", layers.Conv(24, 2)), ("cube", cube), ("sum", layers.Conv(1, 1))], dtype="float64")
-    net.parameters["axes/weight"][...] = np.concatenate([AXES, AXES]).reshape(24, 2, 2, 3)
-    net.parameters["axes/bias"][...] = np.repeat([B, -B], 12)
-    net.parameters["sum/weight"][...] = (np.concatenate([bends, -bends]) / (6 * B)).reshape(1, 1, 1, 24)
-    net.parameters["sum/bias"][...] = -(bends * (2 * B**3 + 2 * B) / (6 * B)).sum()
-    return net
-
-
-def plane():
-    """One unit of six pixels' filter, which sees a corner of the image."""
-    return Network((4, 5, 1), [("conv1", layers.Conv(2, 3))], dtype="float64")
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +141,17 @@ def test_a_view_is_the_unit_in_the_whole_image(place):
     assert view.climb(z + step)[0] - view.climb(z - step)[0] == pytest.approx(2 * (step * up).sum(), rel=1e-6)
     assert (step * up).sum() == pytest.approx((view.image(step) * gradients[0]).sum(), rel=1e-9)
     close(view.white(view.image(z)), z, 1e-12)
-    assert place != (1, 3, 3) or view.sides == (8, 8)  # it begins a stride ahead of the patch at 3
+    assert place != (1, 3, 3) or view.sides == (8, 9)  # whole strides from the borders, the patch being 3:10
+
+
+def test_a_unit_behind_local_contrast_is_seen_in_the_whole_image():
+    """Its divisor is a mean over the image."""
+    table = [("norm", layers.LocalContrast(3, 1.0)), ("conv1", layers.Conv(2, 3))]
+    net = Network((14, 13, 2), table, dtype="float64")
+    view = View(net, "conv1", (1, 6, 6), 0.0)
+    assert view.sides == (14, 13) and view.shape == (7, 7, 2)
+    z = normal(*view.shape)
+    assert view.climb(z)[0] == pytest.approx(net.forward(view.image(z)[None])[0, 6, 6, 1], rel=1e-12)
 
 
 @pytest.mark.parametrize("falloff", [0.5, 1.0])
