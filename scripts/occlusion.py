@@ -14,10 +14,11 @@ from npzf.data import EvaluationBatches, decode, square
 from npzf.deconvnet import strongest
 from npzf.layers import Dropout
 from npzf.losses import softmax
-from npzf.render import legible, occlusion_figure
+from npzf.render import legible, occlusion_figure, shrunk
 from npzf.studies import occlusion, pictures, top_activations
 
 OTHERS = 3  # images whose projections stand beside the photograph's own, as in the paper
+TILE = 110  # pixels of those, at most
 
 
 def main(args: argparse.Namespace) -> None:
@@ -70,7 +71,10 @@ def exhibits(net: npzf.Network, photograph: np.ndarray, layer: str, index: int, 
         ]
         for mine, block in zip((down, seen), found, strict=True):
             mine.append([block[0][k] for k in others[:OTHERS]])
-    return [legible(picture)[0] for block in down for picture in block], [tile for block in seen for tile in block]
+    share = TILE / max(side for block in down for picture in block for side in picture.shape[:2])
+    # shrunk before its scale is chosen: in few pixels a few bright dots would leave the rest faint
+    grey = [legible(shrunk(picture, share))[0] for block in down for picture in block]
+    return grey, [shrunk(tile, share) for block in seen for tile in block]
 
 
 def is_file(path: str, name: str) -> bool:
