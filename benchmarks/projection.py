@@ -2,7 +2,8 @@
 
     python benchmarks/projection.py --net alexnet
 
-Both begin with the forward pass of the images that the units belong to, four units an image, as an atlas needs them.
+Four units an image, as an atlas needs them. Both times include the forward pass: within the field of the units' windows, where
+these are less than the images, and in full of one image for each unit, as npzf.project does it.
 """
 
 import argparse
