@@ -70,7 +70,11 @@ def heading(page):
 
 
 def at(page, address):
-    page.wait_for_function("address => location.hash === address", arg=address)
+    """The page, once it shows what the address says: the address changes first, the view a little later."""
+    layer, _, number = address.removeprefix("#").partition("/")
+    name = layer and (f"{layer} map {number} · " if number else f"{layer} · ")
+    shown = "([address, title]) => location.hash === address && document.title === title"
+    page.wait_for_function(shown, arg=[address, f"{name}Atlas of net.h5"])
     return page
 
 
@@ -137,6 +141,7 @@ def test_up_and_down_walk_the_wall(open_page):
 def test_back_returns_to_the_wall(open_page):
     page = open_page("#conv2")
     page.click(".wall a:text-is('40')")
+    at(page, "#conv2/40")
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     at(page, "#conv2/43")
@@ -198,7 +203,12 @@ def test_sheets_are_loaded_when_they_are_seen(open_page, site):
 def test_a_tile_on_the_screen_is_the_tile_on_the_sheet(open_page, site):
     page = open_page("#conv1/18", viewport={"width": 1280, "height": 900})
     tile = page.locator(".block >> nth=1").locator(".sprite >> nth=2")
-    page.wait_for_timeout(300)
+    page.wait_for_function("document.querySelectorAll('.block')[1].children[2].style.backgroundImage")
+    page.evaluate("""() => {
+        const image = new Image();
+        image.src = document.querySelectorAll('.block')[1].children[2].dataset.sheet;
+        return image.decode();
+    }""")
     tile.screenshot(path=site.parent / "tile.png")
     seen = Image.open(site.parent / "tile.png").convert("RGB").resize((7, 7), Image.Resampling.BOX)
     sheet = Image.open(site / "sheets" / "01-conv1-0016-patches.webp")
