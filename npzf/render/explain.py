@@ -7,9 +7,9 @@ import numpy as np
 
 from npzf.render import plots
 from npzf.render.occlusion import _map
-from npzf.render.pictures import MID_GREY, centred, enlarge, grid, legible
+from npzf.render.pictures import MID_GREY, centred, enlarge, grid, legible, shrunk
 
-LEGIBLE = 96  # pixels: smaller tiles are enlarged by a whole factor
+LEGIBLE = 96  # pixels: smaller tiles are enlarged by a whole factor, larger ones shrunk
 
 
 def explain_figure(
@@ -59,13 +59,15 @@ def _bars(axes, names: Sequence[str], probabilities: Sequence[float]) -> None:
 
 
 def _strip(layer) -> np.ndarray:
-    """Projections side by side, then the patches; all as large as the largest."""
-    projections = [legible(p)[0] for p in layer.projections]
-    side = max(tile.shape[0] for tile in (*projections, *layer.patches))
-    side = max(side, *(tile.shape[1] for tile in (*projections, *layer.patches)))
+    """Projections side by side, then the patches; all as large as the largest, and about LEGIBLE."""
+    largest = max(side for tile in (*layer.projections, *layer.patches) for side in tile.shape[:2])
+    # shrunk before its scale is chosen: shrinking averages fine strokes away, and they would be faint
+    small = [[shrunk(tile, LEGIBLE / largest) for tile in tiles] for tiles in (layer.projections, layer.patches)]
+    tiles = [legible(projection)[0] for projection in small[0]], small[1]
+    side = min(largest, LEGIBLE)
     zoom = -(-LEGIBLE // side)
     blocks = [
-        grid([enlarge(centred(tile, side, side, MID_GREY), zoom) for tile in tiles], len(tiles), max(2, zoom * side // 24))
-        for tiles in (projections, layer.patches)
+        grid([enlarge(centred(tile, side, side, MID_GREY), zoom) for tile in some], len(some), max(2, zoom * side // 24))
+        for some in tiles
     ]
     return grid(blocks, 2, zoom * side // 4)
