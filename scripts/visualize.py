@@ -15,8 +15,12 @@ from npzf.data import EvaluationBatches
 from npzf.render import save_png, save_tiles
 from npzf.studies import pictures, top_activations
 
+SHEET = 64  # maps on a sheet, at most: neither memory nor pictures grow with the maps
+
 
 def main(args) -> None:
+    if args.maps < 0:
+        raise ValueError(f"--maps is {args.maps}, expected 0 for all of them, or more")
     net = npzf.load(args.checkpoint).to(args.device, args.precision)
     layers = args.layers or figures.main_layers(net)
     squares = cli.squares(args.images, args.split, net, args.resize, labels=False)
@@ -28,12 +32,14 @@ def main(args) -> None:
     print(figures.save_filters(net, out / "filters.png"))
     for layer in layers:
         maps = range(net.shapes[layer][-1]) if args.maps == 0 else figures.strongest_maps(tops[layer], args.maps)
-        drawn = pictures(net, squares, layer, tops[layer], maps)
-        path = out / f"top_{layer.replace('/', '_')}.png"
-        print(save_png(figures.sheet_of(tops[layer], maps, *drawn), path, layer=layer))
-        if args.tiles:
-            tiles = save_tiles(out / "tiles", layer, maps, tops[layer], *drawn, squares.images.name)
-            print(f"{out / 'tiles'}: {len(tiles)} files of {layer}")
+        for start in range(0, len(maps), SHEET):
+            some = maps[start : start + SHEET]
+            drawn = pictures(net, squares, layer, tops[layer], some)
+            name = f"top_{layer.replace('/', '_')}" + (f"_{some[0]:04d}" if len(maps) > SHEET else "")
+            print(save_png(figures.sheet_of(tops[layer], some, *drawn), out / f"{name}.png", layer=layer))
+            if args.tiles:
+                tiles = save_tiles(out / "tiles", layer, some, tops[layer], *drawn, squares.images.name)
+                print(f"{out / 'tiles'}: {len(tiles)} files of {layer}")
     print(save_png(figures.draw_overview(net, squares, tops), out / "features.png"))
     unfinished.unlink(missing_ok=True)
 

@@ -131,6 +131,17 @@ def test_visualize_draws_the_layers_asked_for(images, trained, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["features.png", "filters.png", "top_relu3.png"]
 
 
+def test_visualize_draws_all_maps_on_sheets_of_64(images, trained, tmp_path):
+    """conv3 has 96: the second sheet holds half as many, and begins with the 65th."""
+    works(
+        "visualize", trained[0] / "best.h5", images / "train", "--layers", "conv3", "--maps", 0, "--count", 1, "--out", tmp_path
+    )
+    names = ["features.png", "filters.png", "top_conv3_0000.png", "top_conv3_0064.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    first, second = (Image.open(tmp_path / name) for name in names[2:])
+    assert first.width == second.width and 1.8 < first.height / second.height < 2.1
+
+
 def test_visualize_writes_tiles_from_a_folder_of_photographs(images, trained, tmp_path):
     arguments = [trained[0] / "best.h5", images / "train" / "bee", "--layers", "conv1", "--maps", 2, "--tiles", "--out", tmp_path]
     assert f"{tmp_path / 'tiles'}: 36 files of conv1" in works("visualize", *arguments)
@@ -303,6 +314,7 @@ USES = {
     "classes of another number": (["evaluate", "{net}", "{images}/three"], "three has 3 classes, the net 2"),
     "the embedded classes": (["evaluate", "{net}"], "embedded has 12 classes, the net 2"),
     "resize": (["evaluate", "{net}", "{images}/validation", "--resize", "10"], "--resize is 10, expected at least the crop"),
+    "maps": (["visualize", "{net}", "{images}/validation", "--maps", "-1"], "--maps is -1, expected 0 for all of them"),
     "unknown layer": (["visualize", "{net}", "{images}/validation", "--layers", "conv9"], "layer is 'conv9', expected one of"),
     "file for a folder": (["visualize", "{net}", "{images}/validation", "--out", "{net}"], "could not write the file"),
     "resumed with others": (["train", "{images}/three", "{images}/three", "--resume", "{net}"], "the images have 3 classes"),
