@@ -59,9 +59,7 @@ def look_through(batches: Iterable[tuple], findings: Findings, unfinished: str |
     with Signals() as signals, bar:
         for batch in batches.since(first) if first else batches:
             findings.add(*batch)
-            after = (
-                first + -(-(int(batch[2][-1]) + 1 - first) // size) * size
-            )  # the batch's end, where its last image failed, too
+            after = first + _rounded_up(int(batch[2][-1]) + 1 - first, size)  # the batch's end, even if its last image failed
             after = after if total is None else min(after, total)
             bar.update(after - bar.n)
             if unfinished is not None and (signals.received or time.monotonic() >= kept + EVERY):
@@ -74,6 +72,11 @@ def look_through(batches: Iterable[tuple], findings: Findings, unfinished: str |
         raise ValueError("there are no images to look at, expected at least one")
     if unfinished is not None and after > first:
         _keep(unfinished, findings, identity, after)
+
+
+def _rounded_up(number: int, size: int) -> int:
+    """The next multiple of size."""
+    return -(-number // size) * size
 
 
 def _identity(findings: Findings, batches: EvaluationBatches) -> str:
