@@ -61,7 +61,7 @@ def write_frames(frames: Sequence[np.ndarray], path: str | Path, times: Sequence
     return write_whole(path, file.getvalue())
 
 
-def legible(pictures: np.ndarray, what: str, side: int) -> np.ndarray:
+def large_enough(pictures: np.ndarray, what: str, side: int) -> np.ndarray:
     """Pictures uint8 (rows, columns, h, w, 1 or 3) in three channels, enlarged by a whole factor if smaller than `side`.
 
     ValueError for another kind of array; what: the names of its rows and columns there.

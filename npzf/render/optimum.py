@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npzf.render.labelled import labelled, legible, write_frames
+from npzf.render.labelled import labelled, large_enough, write_frames
 from npzf.render.lettering import PAPER, lettering, text_width
 from npzf.render.pictures import grid
 
@@ -72,7 +72,7 @@ def _titled(title: str, body: np.ndarray, longest: str = "") -> np.ndarray:
 
 def _checked(exhibit: Exhibit) -> tuple[np.ndarray, np.ndarray]:
     """Pictures in three channels, large enough, and what is kept."""
-    pictures, kept = legible(exhibit.pictures, "directions, angles", LEGIBLE), np.asarray(exhibit.kept)
+    pictures, kept = large_enough(exhibit.pictures, "directions, angles", LEGIBLE), np.asarray(exhibit.kept)
     if kept.shape != pictures.shape[:2] or len(exhibit.angles) != pictures.shape[1]:
         found = f"{kept.shape} and {len(exhibit.angles)}"
         raise ValueError(

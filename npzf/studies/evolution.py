@@ -6,12 +6,10 @@ from collections.abc import Collection
 
 import numpy as np
 
-from npzf import cuda
 from npzf.arrays import generator
 from npzf.data import EvaluationBatches, Squares, centre_crop
-from npzf.deconvnet import project
 from npzf.network import Network
-from npzf.studies.top import top_activations
+from npzf.studies.top import projections_of, top_activations
 
 EPOCHS = (1, 2, 5, 10, 20, 30, 40, 64)  # figure 4
 
@@ -50,10 +48,10 @@ class Evolution:
             top = tops[name]
             rows, columns = top.rows[maps, 0], top.columns[maps, 0]
             x = net.scaling.input(centre_crop(self.squares.take(top.images[maps, 0])[0], size))
-            unit = (maps, rows, columns) if len(self.shapes[name]) == 3 else maps
-            down = cuda.host(project(net, x, name, unit))
-            down[top.values[maps, 0] <= 0] = 0
-            self.kept[name].append(self._cut(name, down, rows, columns))
+            pictures = projections_of(net, x, name, np.arange(len(maps)), (maps, rows, columns))
+            placed = self._placed(name, pictures, rows, columns, x.shape)
+            placed[top.values[maps, 0] <= 0] = 0
+            self.kept[name].append(placed)
         self.epochs.append(epoch)
 
     def _check(self, net: Network, epoch: int) -> None:
@@ -64,17 +62,17 @@ class Evolution:
                 of = "" if found != expected else " with another receptive field"
                 raise ValueError(f"the net of epoch {epoch} has layer {name!r} {found}{of}, expected {expected} as in the first")
 
-    def _cut(self, name: str, down: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Projections (maps, H, W, C) -> their receptive fields (maps, h, w, C), all of one size."""
-        field, (height, width) = self.fields[name], down.shape[1:3]
-        if field.whole or field.size >= min(height, width):
-            return down
-        cut = np.zeros((len(down), field.size, field.size, down.shape[3]), down.dtype)
-        for small, picture, row, column in zip(cut, down, rows, columns, strict=True):
+    def _placed(self, name: str, pictures: list[np.ndarray], rows: np.ndarray, columns: np.ndarray, shape: tuple) -> np.ndarray:
+        """Projections clipped at the border -> (maps, h, w, C), all as large as the field, or as the image if that is smaller."""
+        field, (count, height, width, channels) = self.fields[name], shape
+        whole = field.whole or field.size >= min(height, width)
+        size = (height, width) if whole else (field.size, field.size)
+        placed = np.zeros((count, *size, channels), pictures[0].dtype)
+        for frame, picture, row, column in zip(placed, pictures, rows, columns, strict=True):
             ys, xs = field.patch(row, column, height, width)
-            top, left = ys.start - field.offset - row * field.stride, xs.start - field.offset - column * field.stride
-            small[top : top + ys.stop - ys.start, left : left + xs.stop - xs.start] = picture[ys, xs]
-        return cut
+            top, left = (0, 0) if whole else (field.offset + at * field.stride for at in (row, column))
+            frame[ys.start - top : ys.stop - top, xs.start - left : xs.stop - left] = picture
+        return placed
 
     def strip(self, name: str) -> np.ndarray:
         """(maps, epochs, h, w, C) signed projections of one layer."""
