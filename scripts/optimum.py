@@ -12,6 +12,7 @@ from figures import conv_layers
 
 import npzf
 from npzf.render import Exhibit, mid_grey, optimum_film, optimum_sheet, save_png
+from npzf.render.pictures import scale_of
 from npzf.studies import film, hessian_invariances, invariances, optimum
 from npzf.studies.view import View
 
@@ -87,12 +88,7 @@ def exhibit(net: npzf.Network, layer: str, index: int, norm: float, args: argpar
         print(f"  direction {k}: curvature {curvature:.3g}, keeps {told}")
     pictures = np.stack([frames[:, *best.patch] for frames in films])
     title = f"{layer}, map {index}: {best.value:.4g}"
-    return Exhibit(title, shown(pictures, best.x), kept, angles)
-
-
-def shown(pictures: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Signed pictures as uint8 on the scale of the optimum x, of which the strongest few numbers are cut off."""
-    return mid_grey(pictures, np.quantile(np.abs(x[x != 0]), 0.998))[0]
+    return Exhibit(title, mid_grey(pictures, scale_of(best.x[best.patch]))[0], kept, angles)
 
 
 if __name__ == "__main__":
