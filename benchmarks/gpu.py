@@ -24,8 +24,9 @@ import torch.nn.functional as F
 from blocks import LAYERS
 
 import npzf
-from npzf import cuda
-from npzf.ops import contrast, convolution, pooling
+from npzf import backend
+from npzf.backend import to_numpy
+from npzf.ops import convolution, normalization, pooling
 
 RESULTS = Path(__file__).parent / "results"
 TOLERANCE = {"fp32": 1e-4, "tf32": 5e-3}  # of the largest number; both sides round
@@ -45,7 +46,7 @@ class Case:
 def there(array: np.ndarray, device: str) -> tuple[Any, torch.Tensor]:
     """(N, H, W, C) numbers for both: npzf's array, and PyTorch's (N, C, H, W) in channels_last."""
     tensor = torch.from_numpy(array).to(device)
-    return cuda.on_machine(array), tensor.permute(0, 3, 1, 2)  # channels_last is this very order in memory
+    return backend.to_device(array), tensor.permute(0, 3, 1, 2)  # channels_last is this very order in memory
 
 
 def convolutions(batch: int, device: str, layers=LAYERS) -> Iterator[Case]:
@@ -55,7 +56,7 @@ def convolutions(batch: int, device: str, layers=LAYERS) -> Iterator[Case]:
         x, tx = there(rng.standard_normal((batch, side, side, maps), np.float32), device)
         weight, tweight = there(rng.standard_normal((out, window, window, maps), np.float32), device)
         bias = rng.standard_normal(out, np.float32)
-        bias, tbias = cuda.on_machine(bias), torch.from_numpy(bias).to(device)
+        bias, tbias = backend.to_device(bias), torch.from_numpy(bias).to(device)
         more = -(side + 2 * pad - window) % stride  # the row and column that a window of layer 1 hangs over
         tx = F.pad(tx, (0, more, 0, more)).contiguous(memory_format=torch.channels_last) if more else tx
         geometry = {"stride": stride, "pad": pad}
@@ -107,7 +108,7 @@ def elementwise(batch: int, device: str, side: int = 110, maps: int = 96) -> Ite
 
     yield Case("pool1 forward", lambda: pooling.max_pool(x, 3, 2, ceil=True)[0], pool_theirs, 0, 4.0 * (x.size + 2 * y.size))
     yield Case("pool1 unpool", lambda: pooling.unpool(gy, switches), unpool_theirs, 0, 4.0 * (x.size + 2 * y.size))
-    norm = Case("norm1 forward", lambda: contrast.across_maps(y, *constants), lambda: theirs_norm(ty), 0, 8.0 * y.size)
+    norm = Case("norm1 forward", lambda: normalization.across_maps(y, *constants), lambda: theirs_norm(ty), 0, 8.0 * y.size)
     yield norm
     leaf = ty.detach().requires_grad_()
     done = theirs_norm(leaf)
@@ -115,7 +116,9 @@ def elementwise(batch: int, device: str, side: int = 110, maps: int = 96) -> Ite
     def norm_back_theirs():
         return torch.autograd.grad(done, leaf, tgy, retain_graph=True)[0]
 
-    yield Case("norm1 gradient", lambda: contrast.across_maps_gradient(y, gy, *constants), norm_back_theirs, 0, 12.0 * y.size)
+    yield Case(
+        "norm1 gradient", lambda: normalization.across_maps_gradient(y, gy, *constants), norm_back_theirs, 0, 12.0 * y.size
+    )
 
 
 def theirs_norm(x: torch.Tensor) -> torch.Tensor:
@@ -159,7 +162,7 @@ def whole(batch: int, precision: str) -> Iterator[Case]:
 
 def agrees(case: Case, precision: str) -> None:
     """ValueError if the two sides differ by more than rounding, or npzf's two runs by a single bit."""
-    ours, again = cuda.host(case.ours()), cuda.host(case.ours())
+    ours, again = to_numpy(case.ours()), to_numpy(case.ours())
     theirs = case.theirs().detach().permute(0, 2, 3, 1).cpu().numpy()
     off = np.abs(ours - theirs).max() / np.abs(theirs).max()
     if not off < TOLERANCE[precision]:
@@ -223,15 +226,15 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128, help="images (default 128)")
     parser.add_argument("--rounds", type=int, default=20, help="measurements of each (default 20)")
     args = parser.parse_args()
-    device = cuda.versions()
+    device = backend.versions()
     print(device)
-    cuda.machine()
+    backend.device()
     torch.backends.cudnn.benchmark = True
     results = {}
-    for precision in cuda.PRECISIONS:
+    for precision in backend.PRECISIONS:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
         rows = results[precision] = {}
-        with cuda.in_precision(precision):
+        with backend.in_precision(precision):
             cases = [convolutions(args.batch, "cuda")] + ([elementwise(args.batch, "cuda")] if precision == "fp32" else [])
             for case in (case for several in cases for case in several):
                 agrees(case, precision)

@@ -10,7 +10,7 @@ import time
 import numpy as np
 
 import npzf
-from npzf import threads
+from npzf.backend import threads
 from npzf.losses import softmax
 from npzf.studies import occlusion
 

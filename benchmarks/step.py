@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import npzf
-from npzf import threads
+from npzf.backend import threads
 
 
 def torch_zfnet(classes):

@@ -1,10 +1,10 @@
 """npzf: Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks" (arXiv 1311.2901), in NumPy and CuPy."""
 
+from npzf.backend.threads import set_threads
 from npzf.deconvnet import project
 from npzf.losses import softmax, softmax_cross_entropy
 from npzf.models import alexnet, krizhevsky, small_zfnet, squeezenet, zfnet
 from npzf.network import Network, load
-from npzf.threads import set_threads
 from npzf.training.sgd import SGD
 
 __version__ = "0.1.0"

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from npzf import cuda
-from npzf.layers import Keep, Rules
+from npzf.backend import to_same_device
+from npzf.layers import ProjectionRules, Save
 from npzf.network import Network
-from npzf.parts import Part
+from npzf.regions import Part
 
 Unit = int | tuple[int | np.ndarray, int | np.ndarray, int | np.ndarray] | None
 
@@ -33,10 +33,10 @@ def project(
 
     unit: None for the whole layer; a map, seeded at its strongest place in each image; or (map, row, column), each a number
     or one for each image (N,). The seed is the activation's own value; the walk passes every layer from the named one down.
-    Options: Rules; with relu="gradient" and norm_gradient=True it is the activation times its gradient. ValueError for a layer,
+    Options: ProjectionRules; with relu="gradient" and norm_gradient=True it is the activation times its gradient. ValueError for a layer,
     unit or relu that does not exist.
     """
-    rules = Rules(overwrite, norm_gradient, relu)
+    rules = ProjectionRules(overwrite, norm_gradient, relu)
     y = net.activations(x, (layer,), rules.keep)[layer]
     return net.project_down(layer, seed(y, unit), rules)
 
@@ -56,8 +56,8 @@ def project_units(net: Network, x: np.ndarray, layer: str, images: np.ndarray, u
         corners = zip(images, tops, lefts, strict=True)
         x = np.stack([x[n, top : top + height, left : left + width] for n, top, left in corners])
         images, unit = np.arange(len(images)), (unit[0], *places)
-    y = net.activations(x, (layer,), Keep.SWITCHES)[layer]
-    part = net.project_down(layer, Part.units(y, images, *unit), Rules())
+    y = net.activations(x, (layer,), Save.SWITCHES)[layer]
+    part = net.project_down(layer, Part.units(y, images, *unit), ProjectionRules())
     pictures = []
     for values, top, left, row, column in zip(part.values, part.rows, part.columns, *unit[1:], strict=True):
         ys, xs = field.patch(row, column, *x.shape[1:3])
@@ -78,10 +78,10 @@ def seed(y: np.ndarray, unit: Unit) -> np.ndarray:
 def where(y: np.ndarray, unit: Unit) -> tuple[np.ndarray, ...]:
     """The index, one entry an image, of a unit in y (N, H, W, C) or (N, F); unit as for project, but not None."""
     place = (np.arange(len(y)), *(np.broadcast_to(part, len(y)) for part in _place(y, unit)))
-    return tuple(cuda.beside(np.ascontiguousarray(part), y) for part in place)
+    return tuple(to_same_device(np.ascontiguousarray(part), y) for part in place)
 
 
-def strongest(y: np.ndarray, index: int | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def argmax_position(y: np.ndarray, index: int | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns (N,) of the largest activation of a map, or one an image, in y (N, H, W, C); of equals the first."""
     maps = np.broadcast_to(index, len(y))
     best = [int(y[n, ..., m].reshape(-1).argmax()) for n, m in enumerate(maps)]
@@ -103,5 +103,5 @@ def _place(y: np.ndarray, unit: Unit) -> tuple:
             raise ValueError(f"unit's {name} is {part}, expected 0 to {size - 1}")
     if y.ndim == 2:
         return parts
-    index, row, column = parts if len(parts) == 3 else (unit, *strongest(y, unit))
+    index, row, column = parts if len(parts) == 3 else (unit, *argmax_position(y, unit))
     return row, column, index

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from npzf import cuda
+from npzf.backend import is_device_array, to_numpy
 from npzf.ops.twins import twin
 
 
@@ -20,7 +20,7 @@ def softmax_cross_entropy(scores: np.ndarray, labels: np.ndarray) -> tuple[float
 
     scores (N, C), labels (N,) whole numbers in [0, C) -> loss, gscores (N, C). ValueError for other labels.
     """
-    labels = np.asarray(cuda.host(labels) if cuda.holds(labels) else labels)
+    labels = np.asarray(to_numpy(labels) if is_device_array(labels) else labels)
     if labels.shape != scores.shape[:1] or labels.dtype.kind not in "iu":
         raise ValueError(f"labels are {labels.dtype} {labels.shape}, expected whole numbers of shape {scores.shape[:1]}")
     if labels.min() < 0 or labels.max() >= scores.shape[1]:

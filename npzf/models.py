@@ -8,18 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 from npzf.layers import (
-    AcrossMaps,
     Concatenate,
     Conv,
     Dropout,
     Flatten,
     FullyConnected,
     GlobalAveragePool,
+    LocalResponseNorm,
     MaxPool,
-    Relu,
+    ReLU,
 )
 from npzf.network import Network
-from npzf.scaling import Scaling
+from npzf.preprocessing import Preprocessing
 
 PAPER_INITIAL = 1e-2  # section 3: weights initialised to 1e-2
 
@@ -40,23 +40,23 @@ def zfnet(
     """
     table = [
         ("conv1", Conv(96, 7, stride=2, ceil=True)),  # 224 -> 110, figure 3
-        ("relu1", Relu()),
+        ("relu1", ReLU()),
         ("pool1", MaxPool(3, stride=2, ceil=True)),  # 110 -> 55
-        ("norm1", AcrossMaps()),
+        ("norm1", LocalResponseNorm()),
         ("conv2", Conv(256, 5, stride=2, ceil=True)),  # 55 -> 26
-        ("relu2", Relu()),
+        ("relu2", ReLU()),
         ("pool2", MaxPool(3, stride=2, ceil=True)),  # 26 -> 13
-        ("norm2", AcrossMaps()),
+        ("norm2", LocalResponseNorm()),
         ("conv3", Conv(middle[0], 3, pad=1)),
-        ("relu3", Relu()),
+        ("relu3", ReLU()),
         ("conv4", Conv(middle[1], 3, pad=1)),
-        ("relu4", Relu()),
+        ("relu4", ReLU()),
         ("conv5", Conv(middle[2], 3, pad=1)),
-        ("relu5", Relu()),
+        ("relu5", ReLU()),
         ("pool5", MaxPool(3, stride=2, ceil=True)),  # 13 -> 6
-        *_top(fully, fully, classes),
+        *_classifier(fully, fully, classes),
     ]
-    return Network((224, 224, 3), table, seed=seed, dtype=dtype, initial=initial)
+    return Network((224, 224, 3), table, seed=seed, dtype=dtype, weight_init=initial)
 
 
 def krizhevsky(
@@ -74,23 +74,23 @@ def krizhevsky(
     """
     table = [
         ("conv1", Conv(96, 11, stride=4, ceil=True)),  # 224 -> 55
-        ("relu1", Relu()),
-        ("norm1", AcrossMaps()),
+        ("relu1", ReLU()),
+        ("norm1", LocalResponseNorm()),
         ("pool1", MaxPool(3, stride=2, ceil=True)),  # 55 -> 27
         ("conv2", Conv(256, 5, pad=2, groups=groups)),
-        ("relu2", Relu()),
-        ("norm2", AcrossMaps()),
+        ("relu2", ReLU()),
+        ("norm2", LocalResponseNorm()),
         ("pool2", MaxPool(3, stride=2, ceil=True)),  # 27 -> 13
         ("conv3", Conv(384, 3, pad=1)),
-        ("relu3", Relu()),
+        ("relu3", ReLU()),
         ("conv4", Conv(384, 3, pad=1, groups=groups)),
-        ("relu4", Relu()),
+        ("relu4", ReLU()),
         ("conv5", Conv(256, 3, pad=1, groups=groups)),
-        ("relu5", Relu()),
+        ("relu5", ReLU()),
         ("pool5", MaxPool(3, stride=2, ceil=True)),  # 13 -> 6
-        *_top(fully, fully, classes),
+        *_classifier(fully, fully, classes),
     ]
-    return Network((224, 224, 3), table, seed=seed, dtype=dtype, initial=initial)
+    return Network((224, 224, 3), table, seed=seed, dtype=dtype, weight_init=initial)
 
 
 def small_zfnet(classes: int = 10, size: int = 96, *, seed: int = 0, dtype: Any = "float32") -> Network:
@@ -103,24 +103,24 @@ def small_zfnet(classes: int = 10, size: int = 96, *, seed: int = 0, dtype: Any 
     """
     table = [
         ("conv1", Conv(32, 7, stride=2, ceil=True)),
-        ("relu1", Relu()),
+        ("relu1", ReLU()),
         ("pool1", MaxPool(3, stride=2, ceil=True)),
-        ("norm1", AcrossMaps()),
+        ("norm1", LocalResponseNorm()),
         ("conv2", Conv(64, 5, pad=2)),
-        ("relu2", Relu()),
+        ("relu2", ReLU()),
         ("pool2", MaxPool(3, stride=2, ceil=True)),
-        ("norm2", AcrossMaps()),
+        ("norm2", LocalResponseNorm()),
         ("conv3", Conv(96, 3, pad=1)),
-        ("relu3", Relu()),
+        ("relu3", ReLU()),
         ("conv4", Conv(96, 3, pad=1)),
-        ("relu4", Relu()),
+        ("relu4", ReLU()),
         ("conv5", Conv(64, 3, pad=1)),
-        ("relu5", Relu()),
+        ("relu5", ReLU()),
         ("pool5", MaxPool(3, stride=2, ceil=True)),
-        *_top(256, 256, classes, dropout=0.2),
+        *_classifier(256, 256, classes, dropout=0.2),
     ]
     net = Network((size, size, 3), table, seed=seed, dtype=dtype)
-    net.scaling = Scaling(deviation=8.0)
+    net.preprocessing = Preprocessing(std=8.0)
     for name, share in {"conv1": 1e-2, "conv2": 0.7, "conv3": 0.7, "conv4": 0.7, "conv5": 0.7}.items():
         net.parameters[f"{name}/weight"] *= net.dtype.type(share)
     return net
@@ -130,19 +130,19 @@ def alexnet(classes: int = 1000, *, seed: int = 0, dtype: Any = "float32") -> Ne
     """Krizhevsky's net as in "one weird trick" (2014): no groups, no normalisation, fewer maps below; 224x224x3 images."""
     table = [
         ("conv1", Conv(64, 11, stride=4, pad=2)),
-        ("relu1", Relu()),
+        ("relu1", ReLU()),
         ("pool1", MaxPool(3, stride=2)),
         ("conv2", Conv(192, 5, pad=2)),
-        ("relu2", Relu()),
+        ("relu2", ReLU()),
         ("pool2", MaxPool(3, stride=2)),
         ("conv3", Conv(384, 3, pad=1)),
-        ("relu3", Relu()),
+        ("relu3", ReLU()),
         ("conv4", Conv(256, 3, pad=1)),
-        ("relu4", Relu()),
+        ("relu4", ReLU()),
         ("conv5", Conv(256, 3, pad=1)),
-        ("relu5", Relu()),
+        ("relu5", ReLU()),
         ("pool5", MaxPool(3, stride=2)),
-        *_top(4096, 4096, classes),
+        *_classifier(4096, 4096, classes),
     ]
     return Network((224, 224, 3), table, seed=seed, dtype=dtype)
 
@@ -151,7 +151,7 @@ def squeezenet(classes: int = 1000, *, seed: int = 0, dtype: Any = "float32") ->
     """SqueezeNet v1.1 (Iandola et al. 2016), whose fire modules concatenate two branches; 227x227x3 images."""
     table = [
         ("conv1", Conv(64, 3, stride=2)),
-        ("relu1", Relu()),
+        ("relu1", ReLU()),
         ("pool1", MaxPool(3, stride=2, ceil=True)),
         *_fire("fire2", 16, 64),
         *_fire("fire3", 16, 64),
@@ -170,15 +170,15 @@ def squeezenet(classes: int = 1000, *, seed: int = 0, dtype: Any = "float32") ->
     return Network((227, 227, 3), table, seed=seed, dtype=dtype)
 
 
-def _top(sixth: int, seventh: int, classes: int, dropout: float = 0.5) -> list[tuple]:  # dropout: section 3
+def _classifier(sixth: int, seventh: int, classes: int, dropout: float = 0.5) -> list[tuple]:  # dropout: section 3
     """Layers 6 to 8, the same in every net of the paper."""
     return [
         ("flatten", Flatten()),
         ("fc6", FullyConnected(sixth)),
-        ("relu6", Relu()),
+        ("relu6", ReLU()),
         ("drop6", Dropout(dropout)),
         ("fc7", FullyConnected(seventh)),
-        ("relu7", Relu()),
+        ("relu7", ReLU()),
         ("drop7", Dropout(dropout)),
         ("fc8", FullyConnected(classes)),
     ]
@@ -188,10 +188,10 @@ def _fire(name: str, squeeze: int, expand: int) -> list[tuple]:
     """A fire module: 1x1 filters that squeeze, then 1x1 and 3x3 filters side by side, concatenated."""
     return [
         (f"{name}/squeeze1x1", Conv(squeeze, 1)),
-        (f"{name}/relu_squeeze1x1", Relu()),
+        (f"{name}/relu_squeeze1x1", ReLU()),
         (f"{name}/expand1x1", Conv(expand, 1), (f"{name}/relu_squeeze1x1",)),
-        (f"{name}/relu_expand1x1", Relu()),
+        (f"{name}/relu_expand1x1", ReLU()),
         (f"{name}/expand3x3", Conv(expand, 3, pad=1), (f"{name}/relu_squeeze1x1",)),
-        (f"{name}/relu_expand3x3", Relu()),
+        (f"{name}/relu_expand3x3", ReLU()),
         (f"{name}/concat", Concatenate(), (f"{name}/relu_expand1x1", f"{name}/relu_expand3x3")),
     ]

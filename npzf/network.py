@@ -11,11 +11,13 @@ from typing import Any
 import h5py
 import numpy as np
 
-from npzf import arrays, cuda, layers, storage
+from npzf import backend, layers
+from npzf.backend import arrays, is_device_array, to_device, to_numpy
 from npzf.geometry import Field
-from npzf.layers import Concatenate, Conv, Flatten, FullyConnected, Keep, Layer, Relu, Rules
-from npzf.parts import Part
-from npzf.scaling import Scaling
+from npzf.layers import Concatenate, Conv, Flatten, FullyConnected, Layer, ProjectionRules, ReLU, Save
+from npzf.preprocessing import Preprocessing
+from npzf.regions import Part
+from npzf.storage import hdf5
 
 INPUT = "input"
 WEIGHTED = (Conv, FullyConnected)
@@ -26,7 +28,7 @@ def _in_its_precision(method: Callable) -> Callable:
 
     @wraps(method)
     def precise(self, *arguments: Any, **options: Any) -> Any:
-        with cuda.in_precision(self.precision):
+        with backend.in_precision(self.precision):
             return method(self, *arguments, **options)
 
     return precise
@@ -37,7 +39,7 @@ class Network:
 
     input_shape: (H, W, C) of one image, in pixels; table: rows (name, layer) or (name, layer, (source, ...)), "input" being
     the images; initial: standard deviation of the initial weights, or "he". Two things travel with the net although forward
-    uses neither: scaling, how pixels become x, and classes, their names.
+    uses neither: preprocessing, how pixels become x, and classes, their names.
     """
 
     def __init__(
@@ -55,14 +57,14 @@ class Network:
         self.sources: dict[str, tuple[str, ...]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {INPUT: self.input_shape}
         self.classes: tuple[str, ...] | None = None
-        self.scaling = Scaling()
+        self.preprocessing = Preprocessing()
         self.device, self.precision = "cpu", "fp32"
         self._ran: list[str] = []  # the layers that keep something for the way back, and what they came to
         self._reached: tuple[int, ...] = ()
         generator, previous = arrays.generator(seed), INPUT
         for name, layer, *sources in table:
             self._add(name, layer, sources[0] if sources else (previous,))
-            layer.create(self.shapes[self.sources[name][0]], initial, generator, self.dtype)
+            layer.initialize(self.shapes[self.sources[name][0]], initial, generator, self.dtype)
             previous = name
         if not self.layers:
             raise ValueError("the table is empty, expected at least one layer")
@@ -98,10 +100,10 @@ class Network:
         input_shape pass through the local layers. ValueError for a wrong shape, type or name.
         """
         last = self.last if upto is None else upto
-        return self.activations(x, (last,), Keep.TRAIN if train else Keep.NOTHING)[last]
+        return self.activations(x, (last,), Save.TRAIN if train else Save.NOTHING)[last]
 
     @_in_its_precision
-    def activations(self, x: np.ndarray, names: Collection[str], keep: Keep = Keep.NOTHING) -> dict[str, np.ndarray]:
+    def activations(self, x: np.ndarray, names: Collection[str], keep: Save = Save.NOTHING) -> dict[str, np.ndarray]:
         """Name -> activation of each of these layers, in one pass over x (N, H, W, C)."""
         needed = self._needed(names)
         values = {INPUT: self._check(x, needed)}
@@ -109,13 +111,13 @@ class Network:
         waiting = {source: [n for n in needed if source in self.sources[n]] for source in (INPUT, *needed)}
         # a layer whose output a relu alone will see rectifies it itself, while it is still in the cache
         alone = {source for source, users in waiting.items() if len(users) == 1} - {INPUT, *names}
-        relus = [name for name in needed if isinstance(self.layers[name], Relu)]
+        relus = [name for name in needed if isinstance(self.layers[name], ReLU)]
         rectified = {s for name in relus for s in alone.intersection(self.sources[name]) if isinstance(self.layers[s], WEIGHTED)}
         self._ran = []
         for name in needed:
             layer, sources = self.layers[name], self.sources[name]
             xs = [values[source] for source in sources]
-            done = {"done": True} if isinstance(layer, Relu) and sources[0] in rectified else {}
+            done = {"done": True} if isinstance(layer, ReLU) and sources[0] in rectified else {}
             values[name] = layer.forward(*xs, keep=keep, **({"relu": True} if name in rectified else done))
             del xs
             if name in names:
@@ -124,7 +126,7 @@ class Network:
                 waiting[source].remove(name)
                 if not waiting[source]:
                     values.pop(source)
-        if keep > Keep.NOTHING:
+        if keep > Save.NOTHING:
             self._ran, self._reached = needed, wanted[needed[-1]].shape
         return wanted
 
@@ -150,10 +152,10 @@ class Network:
         return gradients.get(INPUT)
 
     @_in_its_precision
-    def project_down(self, layer: str, signal: np.ndarray | Part, rules: Rules, to: str = INPUT) -> np.ndarray | Part:
+    def project_down(self, layer: str, signal: np.ndarray | Part, rules: ProjectionRules, to: str = INPUT) -> np.ndarray | Part:
         """The deconvnet's walk (section 2.1): signal, at the output of this layer -> pixels (N, H, W, C); or a Part, a Part.
 
-        Every layer from this one down must have run with Keep.SWITCHES; what they kept is released. to: the layer at whose output
+        Every layer from this one down must have run with Save.SWITCHES; what they kept is released. to: the layer at whose output
         the walk halts, instead of at the pixels.
         """
         signals = {layer: signal}
@@ -190,8 +192,8 @@ class Network:
 
     def _check(self, x: np.ndarray, needed: list[str]) -> np.ndarray:
         x = arrays.as_batch(x, self.dtype)
-        if self.device == "cuda" and not cuda.holds(x):
-            x = cuda.on_machine(x)
+        if self.device == "cuda" and not is_device_array(x):
+            x = to_device(x)
         fixed = [name for name in needed if isinstance(self.layers[name], Flatten)]
         if fixed and x.shape[1:] != self.input_shape:
             raise ValueError(f"x has images of {x.shape[1:]}, expected {self.input_shape}, which {fixed[0]!r} needs")
@@ -233,9 +235,9 @@ class Network:
         """
         if device not in ("cpu", "cuda"):
             raise ValueError(f"device is {device!r}, expected 'cpu' or 'cuda'")
-        if precision not in cuda.PRECISIONS:
+        if precision not in backend.PRECISIONS:
             raise ValueError(f"precision is {precision!r}, expected 'fp32' or 'tf32'")
-        move = cuda.on_machine if device == "cuda" else cuda.host
+        move = to_device if device == "cuda" else to_numpy
         moved = {name: {key: move(p) for key, p in layer.parameters.items()} for name, layer in self.layers.items()}
         for name, layer in self.layers.items():
             layer.parameters.update(moved[name])
@@ -246,11 +248,11 @@ class Network:
 
     def fed(self, batches: Iterable[tuple]) -> Iterable[tuple]:
         """These (x, ...) batches with x on the net's device, where the next is copied while the present one is computed on."""
-        return batches if self.device == "cpu" else cuda.machine().feed(batches)
+        return batches if self.device == "cpu" else backend.device().feed(batches)
 
     def save(self, path: str | Path) -> None:
         """Writes architecture and parameters as HDF5; an older file at path survives if that fails. OSError if it does."""
-        storage.write(path, self.to_file)
+        hdf5.write(path, self.to_file)
 
     def architecture(self) -> str:
         """Everything but the numbers, as JSON: input shape, type, and each layer's name, kind, configuration and sources."""
@@ -262,20 +264,20 @@ class Network:
         return json.dumps(architecture, default=lambda number: number.item())  # NumPy's
 
     def to_file(self, file: h5py.File) -> None:
-        """Writes architecture, parameters, class names and scaling into an open file."""
+        """Writes architecture, parameters, class names and preprocessing into an open file."""
         file.attrs["architecture"] = self.architecture()
         for name, value in self.parameters.items():
-            file[f"parameters/{name}"] = cuda.host(value)
+            file[f"parameters/{name}"] = to_numpy(value)
         if self.classes is not None:
             file["classes"] = json.dumps(self.classes)
-        if self.scaling.mean is not None:
-            file["mean"] = self.scaling.mean
-        file["deviation"] = self.scaling.deviation
+        if self.preprocessing.mean is not None:
+            file["mean"] = self.preprocessing.mean
+        file["deviation"] = self.preprocessing.std
 
 
 def load(path: str | Path) -> Network:
     """The network that save, or training, wrote to path; ValueError, in one line, for anything else."""
-    with storage.read(path) as file:
+    with hdf5.read(path) as file:
         return from_file(file)
 
 
@@ -284,17 +286,17 @@ def from_file(file: h5py.File) -> Network:
     try:
         architecture = json.loads(file.attrs["architecture"])
         table = [(row["name"], _layer(**row["layer"]), tuple(row["sources"])) for row in architecture["layers"]]
-        net = Network(architecture["input"], table, dtype=architecture["dtype"], initial=0.0)
+        net = Network(architecture["input"], table, dtype=architecture["dtype"], weight_init=0.0)
     except (KeyError, TypeError, ValueError, MemoryError) as error:
         raise ValueError(f"{file.filename}: its architecture cannot be built ({error})") from error
     for name, value in net.parameters.items():
-        storage.read_into(value, file, f"parameters/{name}")
+        hdf5.read_dataset_into(value, file, f"parameters/{name}")
     try:
         net.classes = tuple(json.loads(file["classes"][()])) if "classes" in file else None
-        net.scaling = Scaling(file["mean"][()] if "mean" in file else None, file["deviation"][()])
-        net.scaling.check(net.input_shape)
+        net.preprocessing = Preprocessing(file["mean"][()] if "mean" in file else None, file["deviation"][()])
+        net.preprocessing.check(net.input_shape)
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{file.filename}: its classes or its scaling cannot be read ({error})") from error
+        raise ValueError(f"{file.filename}: its classes or its preprocessing cannot be read ({error})") from error
     return net
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import npzf
 from npzf.data import EvaluationBatches
 from npzf.render import architecture_figure
-from npzf.studies import diagnose
+from npzf.studies import diagnose_layer
 from npzf.studies.architecture import BANDS, noise_shares
 from npzf.training.sgd import FILTER_RMS, clip_filters
 
@@ -31,8 +31,8 @@ def main(args) -> None:
             if not 1 <= depth <= len(convolutions):
                 raise ValueError(f"--layers has {depth}, expected 1 to {len(convolutions)}, the convolutions of each net")
             squares = cli.squares(args.images, args.split, net, args.resize, labels=False)
-            batches = EvaluationBatches(squares, net.input_shape[0], args.batch, net.scaling)
-            diagnoses.append(diagnose(net, batches, convolutions[depth - 1]))
+            batches = EvaluationBatches(squares, net.input_shape[0], args.batch, net.preprocessing)
+            diagnoses.append(diagnose_layer(net, batches, convolutions[depth - 1]))
         clipped = [one.weight.copy() for one in diagnoses]
         for weight in clipped:
             clip_filters(weight, args.clip)

@@ -14,10 +14,10 @@ import figures
 from tqdm import tqdm
 
 import npzf
-from npzf.data import EvaluationBatches, Squares
+from npzf.data import EvaluationBatches, SquareImages
 from npzf.render import atlas
-from npzf.studies import pictures
-from npzf.studies.atlas import Survey, survey
+from npzf.studies import projections_and_patches
+from npzf.studies.atlas import MapStatistics, map_statistics
 
 TOGETHER = 4 * atlas.GROUP  # maps projected in one go: an image that is among the strongest of several goes forward once
 
@@ -29,9 +29,9 @@ def main(args) -> None:
     images, size = squares.images, net.input_shape[0]
     labelled = any(images.classes)
     print(f"looking through {len(images)} images for what excites the maps of {', '.join(layers)}")
-    batches = EvaluationBatches(squares, size, args.batch, net.scaling)
-    unfinished = Path(args.out) / "unfinished.h5"
-    found = survey(net, batches, layers, args.count, len(images.classes) if labelled else 0, unfinished)
+    batches = EvaluationBatches(squares, size, args.batch, net.preprocessing)
+    state_file = Path(args.out) / "unfinished.h5"
+    found = map_statistics(net, batches, layers, args.count, len(images.classes) if labelled else 0, state_file)
     if squares.failures:
         print(f"{len(squares.failures)} images could not be decoded and were left out")
     says = net.classes or [f"class {k}" for k in range(net.shapes[net.last][-1])]
@@ -48,10 +48,10 @@ def main(args) -> None:
         **atlas.sheet_geometry(),
     }
     print(atlas.write_site(args.out, data))
-    unfinished.unlink(missing_ok=True)
+    state_file.unlink(missing_ok=True)
 
 
-def draw_layers(net: npzf.Network, squares: Squares, found: Survey, layers: Sequence[str], out: Path) -> list[dict]:
+def draw_layers(net: npzf.Network, squares: SquareImages, found: MapStatistics, layers: Sequence[str], out: Path) -> list[dict]:
     """Projects the strongest activations of all maps, writes the sheets, and returns what the page says of each layer."""
     entries = []
     with tqdm(total=sum(net.shapes[layer][-1] for layer in layers), desc="projecting", unit="map", disable=None) as bar:
@@ -59,7 +59,7 @@ def draw_layers(net: npzf.Network, squares: Squares, found: Survey, layers: Sequ
             top, side, scales = found.layers[layer].top, atlas.patch_side(net, layer), []
             stem = f"{number:02d}-{re.sub(r'[^A-Za-z0-9]+', '-', layer)}"
             for start in range(0, len(top.values), TOGETHER):
-                drawn = pictures(net, squares, layer, top, range(start, min(start + TOGETHER, len(top.values))))
+                drawn = projections_and_patches(net, squares, layer, top, range(start, min(start + TOGETHER, len(top.values))))
                 for group in range(0, len(drawn[0]), atlas.GROUP):
                     part = (block[group : group + atlas.GROUP] for block in drawn)
                     path = f"{stem}-{start + group:04d}"
@@ -69,7 +69,7 @@ def draw_layers(net: npzf.Network, squares: Squares, found: Survey, layers: Sequ
     return entries
 
 
-def introduction(net: npzf.Network, found: Survey, args) -> str:
+def introduction(net: npzf.Network, found: MapStatistics, args) -> str:
     """What the reader sees, in two sentences."""
     maps = sum(len(layer.top.values) for layer in found.layers.values())
     parameters = sum(p.size for p in net.parameters.values())

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import npzf
-from npzf.cuda import CudaError
-from npzf.data import Flat, Folder, Packed, Squares, embedded
-from npzf.device import describe
+from npzf.backend import CudaError
+from npzf.backend.describe import describe
+from npzf.data import ClassFolders, ImageFolder, PackedImages, SquareImages, embedded_images
 
 EMBEDDED = "embedded"
 
@@ -42,27 +42,27 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
         sys.exit(130)
 
 
-def images(where: str, split: str | None = None, labels: bool = True) -> Folder | Packed | Flat:
+def images(where: str, split: str | None = None, labels: bool = True) -> ClassFolders | PackedImages | ImageFolder:
     """The image set that an argument names: "embedded", a folder of class folders, or a packed .h5 file.
 
     Where no labels are needed, also a folder with images directly in it.
     """
     path = Path(where)
     if where == EMBEDDED:
-        return embedded(split)
+        return embedded_images(split)
     if path.suffix == ".h5":
-        return Packed(path, split)
+        return PackedImages(path, split)
     flat = not labels and path.is_dir() and not any(child.is_dir() for child in path.iterdir())
-    return Flat(path) if flat else Folder(path)
+    return ImageFolder(path) if flat else ClassFolders(path)
 
 
-def squares(where: str, split: str | None, net: npzf.Network, resize: int | None, labels: bool = True) -> Squares:
+def squares(where: str, split: str | None, net: npzf.Network, resize: int | None, labels: bool = True) -> SquareImages:
     """Those images as squares for the net: resized to `resize` pixels, by default 8/7 of the net's input (256 for 224)."""
     size = net.input_shape[0]
     side = round(size * 8 / 7) if resize is None else resize
     if side < size:
         raise ValueError(f"--resize is {side}, expected at least the crop of {size} pixels that the net takes")
-    return Squares(images(where, split, labels), side)
+    return SquareImages(images(where, split, labels), side)
 
 
 def kept_net(folder: str | Path, epoch: int) -> Path:

@@ -12,12 +12,13 @@ from matplotlib import colormaps
 from occlusion import highest_maps
 
 import npzf
-from npzf import cuda, project
+from npzf import project
+from npzf.backend import to_numpy
 from npzf.data import decode, square
-from npzf.deconvnet import strongest
-from npzf.layers import Keep, MaxPool, Relu, Rules
+from npzf.deconvnet import argmax_position
+from npzf.layers import MaxPool, ProjectionRules, ReLU, Save
 from npzf.losses import softmax
-from npzf.render import Section, enlarge, grid, legible, save_png, write_page
+from npzf.render import Section, enlarge, grid, save_png, to_grey_robust, write_page
 from npzf.render.lettering import PALE_INK, lettering
 from npzf.studies.saliency import class_model, grad_cam, gradient
 
@@ -57,16 +58,16 @@ class Panel(NamedTuple):
 def main(args) -> None:
     net = npzf.load(args.checkpoint).to(args.device, args.precision)
     photograph = square(decode(args.image), net.input_shape[0])
-    x = net.scaling.input(photograph[None])
+    x = net.preprocessing.apply(photograph[None])
     layer = args.layer or below_pooling(net, highest_maps(net))
-    y = cuda.host(net.forward(x, upto=layer))
+    y = to_numpy(net.forward(x, upto=layer))
     if y.ndim != 4:
         raise ValueError(f"--layer is {layer}, expected a layer with maps")
     index = int(y[0].max((0, 1)).argmax()) if args.map is None else args.map
     if not 0 <= index < y.shape[3]:
         raise ValueError(f"--map is {index}, expected 0 to {y.shape[3] - 1}")
-    row, column = (int(at[0]) for at in strongest(y, index))
-    value, p = y[0, row, column, index], softmax(cuda.host(net.forward(x)))[0]
+    row, column = (int(at[0]) for at in argmax_position(y, index))
+    value, p = y[0, row, column, index], softmax(to_numpy(net.forward(x)))[0]
     label = int(p.argmax()) if args.label is None else args.label
     if not 0 <= label < len(p):
         raise ValueError(f"--label is {label}, expected 0 to {len(p) - 1}")
@@ -76,12 +77,12 @@ def main(args) -> None:
     unit = [
         Panel("photograph", "framed: what the unit sees", seen),
         *walks(net, x, layer, (index, row, column)),
-        Panel("activation", f"of the whole map {index}", warm(net, photograph, layer, y[0, :, :, index])),
+        Panel("activation", f"of the whole map {index}", overlay_heatmap(net, photograph, layer, y[0, :, :, index])),
     ]
     scores = [
-        Panel("class model", "the score's optimum from grey", legible(model(net, x, label, args.steps))[0]),
+        Panel("class model", "the score's optimum from grey", to_grey_robust(model(net, x, label, args.steps))[0]),
         *walks(net, x, net.last, label),
-        Panel("Grad-CAM", f"of {layer}", warm(net, photograph, layer, grad_cam(net, x, label, layer)[0])),
+        Panel("Grad-CAM", f"of {layer}", overlay_heatmap(net, photograph, layer, grad_cam(net, x, label, layer)[0])),
     ]
     rows = {f"Unit: {layer}, map {index}, value {value:.3g}": unit, f"Class score: {name}, {p[label]:.0%}": scores}
     write(Path(args.out), rows, photograph.shape[1])
@@ -95,7 +96,8 @@ def below_pooling(net: npzf.Network, layer: str) -> str:
 def walks(net: npzf.Network, x: np.ndarray, layer: str, unit) -> list[Panel]:
     """The three walks down from a unit, each on its own scale, and the saliency."""
     panels = [
-        Panel(name, note, legible(cuda.host(project(net, x, layer, unit, **how)[0]))[0]) for name, (note, how) in WALKS.items()
+        Panel(name, note, to_grey_robust(to_numpy(project(net, x, layer, unit, **how)[0]))[0])
+        for name, (note, how) in WALKS.items()
     ]
     size = np.abs(gradient(net, x, layer, unit)[1][0]).max(2)
     bright = np.rint(255 * (size / (np.quantile(size, 0.998) or 1)).clip(0, 1)).astype(np.uint8)
@@ -109,7 +111,7 @@ def model(net: npzf.Network, x: np.ndarray, label: int, steps: int) -> np.ndarra
     return class_model(net, label, decay, rate=0.1 / (2 * decay), steps=steps)
 
 
-def warm(net: npzf.Network, photograph: np.ndarray, layer: str, heat: np.ndarray) -> np.ndarray:
+def overlay_heatmap(net: npzf.Network, photograph: np.ndarray, layer: str, heat: np.ndarray) -> np.ndarray:
     """A map (OH, OW) over the grey photograph, each unit in the middle of its receptive field, between them interpolated."""
     field = net.fields()[layer]
     for axis, side in enumerate(photograph.shape[:2]):
@@ -148,8 +150,8 @@ def worked_example() -> np.ndarray:
     panels = [Panel("up: x", "what the relu takes", numbers(UP)), Panel("up: y", "max(x, 0)", numbers(np.maximum(UP, 0)))]
     panels.append(Panel("down: g", "the signal from above", numbers(DOWN)))
     for name, (note, how) in WALKS.items():
-        relu, rules = Relu(), Rules(**how)
-        relu.forward(UP[None, :, :, None].astype(np.float32), Keep.GRADIENTS)
+        relu, rules = ReLU(), ProjectionRules(**how)
+        relu.forward(UP[None, :, :, None].astype(np.float32), Save.GRADIENTS)
         panels.append(Panel(name, note, numbers(relu.project(DOWN[None, :, :, None].astype(np.float32), rules)[0, ..., 0])))
     return drawn(panels, "One relu, nine numbers")
 

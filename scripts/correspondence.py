@@ -16,7 +16,7 @@ def main(args) -> None:
     side = net.input_shape[0]
     size = round(side * SIZE) if args.size is None else args.size
     photographs, parts = read_landmarks(args.landmarks, side)
-    x = net.scaling.input(photographs)
+    x = net.preprocessing.apply(photographs)
     found = correspondence(net, x, parts, args.layers, size, args.random_sets, args.seed)
     pairs = len(x) * (len(x) - 1) // 2
     print(f"{len(x)} images of {side} x {side} pixels, {pairs} pairs; squares of {size} x {size}, {args.random_sets} random sets")
@@ -47,7 +47,7 @@ def table(layer: str, rows: dict) -> str:
 def exhibit(net: npzf.Network, x: np.ndarray, parts: dict[str, np.ndarray], size: int) -> np.ndarray:
     """What the net was shown (figure 8): a row an image, untouched and with each part hidden; uint8."""
     corners = [np.rint(places - (size - 1) / 2).astype(int) for places in parts.values()]
-    columns = [net.scaling.pixels(one) for one in (x, *(masked(x, place, size) for place in corners))]
+    columns = [net.preprocessing.invert(one) for one in (x, *(masked(x, place, size) for place in corners))]
     return grid(np.stack(columns, axis=1).reshape(-1, *x.shape[1:]), len(columns), gap=6)
 
 

@@ -10,17 +10,17 @@ import figures
 import numpy as np
 
 import npzf
-from npzf import cuda
-from npzf.data import EvaluationBatches, Squares, centre_crop, embedded, mean_image
+from npzf.backend import to_numpy
+from npzf.data import EvaluationBatches, SquareImages, centre_crop, embedded_images, mean_image
 from npzf.losses import softmax
+from npzf.preprocessing import Preprocessing
 from npzf.render import Section, heat_map, loss_plot, read_log, save_png, write_page
-from npzf.scaling import Scaling
 from npzf.studies import Evolution, occlusion, top_activations
-from npzf.training import Recipe, Trainer, evaluate
+from npzf.training import Trainer, TrainingConfig, evaluate
 
 SIZE, RESIZE = 96, 112  # pixels
 # the decay clears away the noise that filters begin as, so that the pictures show what was learned
-RECIPE = Recipe(epochs=16, batch=32, rate=0.005, factor=0.3, patience=2, decay=0.02)
+RECIPE = TrainingConfig(epochs=16, batch=32, rate=0.005, factor=0.3, patience=2, decay=0.02)
 KEPT = (1, 2, 4, 7, 11, 16)  # epochs of the evolution strip
 MAPS = 16  # maps on each top-nine sheet
 CANDIDATES = 6  # photographs tried for the occlusion map
@@ -28,12 +28,12 @@ CANDIDATES = 6  # photographs tried for the occlusion map
 
 def main(args) -> None:
     start, out = time.perf_counter(), Path(args.out)
-    training, validation = (Squares(embedded(split), RESIZE) for split in ("train", "validation"))
+    training, validation = (SquareImages(embedded_images(split), RESIZE) for split in ("train", "validation"))
     classes = training.images.classes
     print(f"{len(training)} training and {len(validation)} validation photographs of {', '.join(classes)}")
     net = npzf.small_zfnet(len(classes), SIZE)
     net.classes = classes
-    net.scaling = Scaling(mean_image(training, SIZE), net.scaling.deviation)
+    net.preprocessing = Preprocessing(mean_image(training, SIZE), net.preprocessing.std)
     net.to(args.device, args.precision)
     print(net.summary())
     print(f"training for {RECIPE.epochs} epochs (guessing is wrong in {100 - 100 / len(classes):.1f} %)", flush=True)
@@ -73,12 +73,12 @@ def _filters(net, out: Path) -> Section:
     )
 
 
-def _top_sheets(net, squares: Squares, layers: list[str], out: Path) -> list[Section]:
-    tops = top_activations(net, EvaluationBatches(squares, SIZE, 64, net.scaling), layers)
+def _top_sheets(net, squares: SquareImages, layers: list[str], out: Path) -> list[Section]:
+    tops = top_activations(net, EvaluationBatches(squares, SIZE, 64, net.preprocessing), layers)
     save_png(figures.draw_overview(net, squares, tops), out / "features.png")
     sections = []
     for layer in layers:
-        maps = figures.strongest_maps(tops[layer], MAPS)
+        maps = figures.most_active_maps(tops[layer], MAPS)
         sheet = figures.draw_top_sheet(net, squares, layer, tops[layer], maps)
         path = save_png(sheet, out / f"top_{layer}.png", layer=layer)
         sentence = (
@@ -96,7 +96,7 @@ def _evolution(evolution: Evolution, out: Path) -> list[Section]:
         still, moving = figures.save_evolution(evolution, layer, out)
         epochs = f"{', '.join(map(str, evolution.epochs[:-1]))} and {evolution.epochs[-1]} epochs"
         sentence = (
-            f"Maps of {layer} chosen at random, and what their strongest activation among the training images looked like after "
+            f"LayerStatistics of {layer} chosen at random, and what their strongest activation among the training images looked like after "
             f"{epochs}."
         )
         sections.append(Section(f"Evolution of {layer} (figure 4)", sentence, still, f"Projections of maps of {layer} by epoch"))
@@ -105,12 +105,12 @@ def _evolution(evolution: Evolution, out: Path) -> list[Section]:
     return sections
 
 
-def _occlusion(net, squares: Squares, out: Path) -> Section:
+def _occlusion(net, squares: SquareImages, out: Path) -> Section:
     photographs, indices = squares.take(range(len(squares)))
     photographs = centre_crop(photographs, SIZE)
     labels = squares.images.labels[indices]
-    x = net.scaling.input(photographs)
-    p = np.concatenate([softmax(cuda.host(net.forward(x[i : i + 64]))) for i in range(0, len(x), 64)])
+    x = net.preprocessing.apply(photographs)
+    p = np.concatenate([softmax(to_numpy(net.forward(x[i : i + 64]))) for i in range(0, len(x), 64)])
     own = np.where(p.argmax(1) == labels, p[np.arange(len(p)), labels], -1)
     # the right answers given with about 90 % can change; of these the picture with the largest change is the most telling
     maps = {i: occlusion(net, x[i], int(labels[i])) for i in np.argsort(abs(own - 0.9), kind="stable")[:CANDIDATES]}

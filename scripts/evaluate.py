@@ -15,7 +15,7 @@ def main(args) -> None:
     classes = net.shapes[net.last][0]
     score = evaluate(net, squares, args.crops, args.batch)
     print(f"{score.images} images, {args.crops} crop{'s' if args.crops > 1 else ''}: loss {score.loss:.4f} nats,")
-    print(f"top-1 error {score.error:.2f} %, top-5 error {score.error5:.2f} % (guessing: {100 - 100 / classes:.2f} %)")
+    print(f"top-1 error {score.error:.2f} %, top-5 error {score.top5_error:.2f} % (guessing: {100 - 100 / classes:.2f} %)")
     if squares.failures:
         print(f"{len(squares.failures)} images could not be decoded and were left out")
 

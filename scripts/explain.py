@@ -9,11 +9,11 @@ import figures
 import numpy as np
 
 import npzf
-from npzf import cuda
+from npzf.backend import to_numpy
 from npzf.data import decode, square
 from npzf.losses import softmax
 from npzf.render import explain_figure
-from npzf.studies import occlusion, strongest_maps
+from npzf.studies import occlusion, top_maps_of_image
 
 CLASSES, OCCLUDED = 5, 2  # most probable classes named, and those of them whose occlusion map is drawn
 LAYERS = 5  # drawn unless some are named
@@ -25,8 +25,8 @@ def main(args: argparse.Namespace) -> None:
     photograph = square(pixels, net.input_shape[0])
     height, width = pixels.shape[:2]
     print(f"{args.image}: the centre square of {width} x {height} pixels, resized to {net.input_shape[0]}")
-    x = net.scaling.input(photograph[None])[0]
-    p = softmax(cuda.host(net.forward(x[None])))[0]
+    x = net.preprocessing.apply(photograph[None])[0]
+    p = softmax(to_numpy(net.forward(x[None])))[0]
     best = np.argsort(-p, kind="stable")[:CLASSES]
     names = [net.classes[k] if net.classes else f"class {k}" for k in best]
     for name, k in zip(names, best, strict=True):
@@ -37,7 +37,7 @@ def main(args: argparse.Namespace) -> None:
         place = f"({study.centres_y[row]:.0f}, {study.centres_x[column]:.0f})"
         least = f"{study.probability.min():.1%} with a square of {study.size} pixels at {place}"
         print(f"{name}: {study.untouched:.1%}, down to {least}")
-    layers = strongest_maps(net, photograph, args.layers or some_layers(net), args.maps)
+    layers = top_maps_of_image(net, photograph, args.layers or some_layers(net), args.maps)
     print(explain_figure(photograph, names, p[best], studies, layers, args.out))
 
 

@@ -18,7 +18,7 @@ def main(args) -> None:
         net.classes = class_names(args.classes, net)
     net.save(args.out)
     print(net.summary())
-    mean, deviation = ([f"{value:.6g}" for value in values] for values in (net.scaling.mean, net.scaling.deviation))
+    mean, deviation = ([f"{value:.6g}" for value in values] for values in (net.preprocessing.mean, net.preprocessing.std))
     print(f"takes RGB in [0, 255] less {', '.join(mean)}, divided by {', '.join(deviation)}")
     print(args.out)
 

@@ -6,7 +6,7 @@ import cli
 import numpy as np
 
 import npzf
-from npzf import cuda
+from npzf.backend import to_numpy
 from npzf.data import decode, square
 from npzf.losses import softmax
 from npzf.render import invariance_figure
@@ -39,7 +39,7 @@ def main(args) -> None:
 
 def known_labels(net: npzf.Network, photographs: np.ndarray) -> list[int]:
     """What the net itself calls each untouched photograph."""
-    labels = softmax(cuda.host(net.forward(net.scaling.input(photographs)))).argmax(1).tolist()
+    labels = softmax(to_numpy(net.forward(net.preprocessing.apply(photographs)))).argmax(1).tolist()
     print("no --labels: the probabilities are those of what the net calls the untouched photographs")
     return labels
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from npzf.data import Folder, square, write_packed
+from npzf.data import ClassFolders, square, write_packed
 
 CLASSES = ("Faces_easy", "Leopards", "Motorbikes", "airplanes", "bonsai", "butterfly")
 CLASSES += ("car_side", "grand_piano", "hawksbill", "ketch", "sunflower", "watch")
@@ -68,7 +68,7 @@ def main() -> None:
     present = {folder.name for folder in arguments.folder.glob("*")}
     if missing := sorted(set(CLASSES) - present):
         parser.error(f"{arguments.folder} lacks the class folders {', '.join(missing)}")
-    images = Folder(arguments.folder, without=tuple(present - set(CLASSES)))
+    images = ClassFolders(arguments.folder, without=tuple(present - set(CLASSES)))
     chosen, split = choose(images.labels)
     squares = [square(images.image(i), SIDE) for i in chosen]
     names = [Path(images.name(i)).relative_to(arguments.folder).as_posix() for i in chosen]

@@ -9,13 +9,14 @@ import cli
 import numpy as np
 
 import npzf
-from npzf import cuda, project
+from npzf import project
+from npzf.backend import to_numpy
 from npzf.data import EvaluationBatches, decode, square
-from npzf.deconvnet import strongest
+from npzf.deconvnet import argmax_position
 from npzf.layers import Dropout
 from npzf.losses import softmax
-from npzf.render import legible, occlusion_figure, shrunk
-from npzf.studies import occlusion, pictures, top_activations
+from npzf.render import downscale, occlusion_figure, to_grey_robust
+from npzf.studies import occlusion, projections_and_patches, top_activations
 
 OTHERS = 3  # images whose projections stand beside the photograph's own, as in the paper
 TILE = 110  # pixels of those, at most
@@ -27,8 +28,8 @@ def main(args: argparse.Namespace) -> None:
     pixels = decode(args.image)
     photograph = square(pixels, side)
     print(f"{args.image}: {pixels.shape[1]} x {pixels.shape[0]} pixels, of which the centre square is resized to {side} x {side}")
-    x = net.scaling.input(photograph[None])[0]
-    p = softmax(cuda.host(net.forward(x[None])))[0]
+    x = net.preprocessing.apply(photograph[None])[0]
+    p = softmax(to_numpy(net.forward(x[None])))[0]
     label = int(p.argmax()) if args.label is None else args.label
     layer = args.layer or highest_maps(net)
     study = occlusion(net, x, label, args.size, args.step, args.grey, args.batch, layer)
@@ -57,24 +58,24 @@ def highest_maps(net: npzf.Network) -> str:
 
 def exhibits(net: npzf.Network, photograph: np.ndarray, layer: str, index: int, args: argparse.Namespace) -> tuple[list, list]:
     """Projections and patches of one map, uint8: its strongest in the photograph, then in other images (figure 7 c)."""
-    x = net.scaling.input(photograph[None])
-    row, column = strongest(net.forward(x, upto=layer), index)
+    x = net.preprocessing.apply(photograph[None])
+    row, column = argmax_position(net.forward(x, upto=layer), index)
     patch = net.fields()[layer].patch(int(row[0]), int(column[0]), *photograph.shape[:2])
-    down, seen = [[cuda.host(project(net, x, layer, (index, row, column)))[0][patch]]], [[photograph[patch]]]
+    down, seen = [[to_numpy(project(net, x, layer, (index, row, column)))[0][patch]]], [[photograph[patch]]]
     if args.others:
         squares = cli.squares(args.others, args.split, net, args.resize, labels=False)
-        batches = EvaluationBatches(squares, net.input_shape[0], args.batch, net.scaling)
+        batches = EvaluationBatches(squares, net.input_shape[0], args.batch, net.preprocessing)
         top = top_activations(net, batches, [layer], OTHERS + 1)[layer]
-        found = pictures(net, squares, layer, top, [index])
+        found = projections_and_patches(net, squares, layer, top, [index])
         others = [
             k for k, i in enumerate(top.images[index, : len(found[0][0])]) if not is_file(args.image, squares.images.name(i))
         ]
         for mine, block in zip((down, seen), found, strict=True):
             mine.append([block[0][k] for k in others[:OTHERS]])
     share = TILE / max(side for block in down for picture in block for side in picture.shape[:2])
-    # shrunk before its scale is chosen: in few pixels a few bright dots would leave the rest faint
-    grey = [legible(shrunk(picture, share))[0] for block in down for picture in block]
-    return grey, [shrunk(tile, share) for block in seen for tile in block]
+    # Downscaled before its scale is chosen: in few pixels a few bright dots would leave the rest faint
+    grey = [to_grey_robust(downscale(picture, share))[0] for block in down for picture in block]
+    return grey, [downscale(tile, share) for block in seen for tile in block]
 
 
 def is_file(path: str, name: str) -> bool:

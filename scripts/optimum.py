@@ -11,13 +11,13 @@ import numpy as np
 from figures import conv_layers
 
 import npzf
-from npzf.render import Exhibit, mid_grey, optimum_film, optimum_sheet, save_png
-from npzf.render.pictures import scale_of
-from npzf.studies import film, hessian_invariances, invariances, optimum
-from npzf.studies.view import View
+from npzf.render import Exhibit, optimum_film, optimum_sheet, save_png, to_grey
+from npzf.render.pictures import robust_scale
+from npzf.studies import great_circle, hessian_invariances, invariances, optimal_input
+from npzf.studies.unit_function import UnitFunction
 
 MAPS = 4  # drawn unless some are named
-DEGREES, FRAMES = 60, 25  # of a film, from one end to the other
+DEGREES, FRAMES = 60, 25  # of an animation, from one end to the other
 STILLS = slice(None, None, 6)  # of these the sheet shows those at -60, -30, 0, 30 and 60 degrees
 
 
@@ -26,17 +26,19 @@ def main(args: argparse.Namespace) -> None:
     layer = args.layer or highest_convolution(net)
     maps = chosen(net, layer, args.maps)
     check(args)
-    view = View(net, layer, maps[0], args.falloff)
-    norm = args.contrast * float(np.sqrt(np.prod(view.shape) * np.mean(1 / np.square(net.scaling.deviation))))
-    print(f"{layer}: the unit in the middle of a map sees {view.shape[1]} x {view.shape[0]} pixels")
-    print(f"norm {norm:.5g} in units of the net's input: {args.contrast:g} grey levels (RMS); spectrum 1/f^{args.falloff:g}")
+    function = UnitFunction(net, layer, maps[0], args.spectrum_exponent)
+    norm = args.contrast * float(np.sqrt(np.prod(function.shape) * np.mean(1 / np.square(net.preprocessing.std))))
+    print(f"{layer}: the unit in the middle of a map sees {function.shape[1]} x {function.shape[0]} pixels")
+    print(
+        f"norm {norm:.5g} in units of the net's input: {args.contrast:g} grey levels (RMS); spectrum 1/f^{args.spectrum_exponent:g}"
+    )
     print(f"a linear unit keeps cos {DEGREES}° = {np.cos(np.deg2rad(DEGREES)):.0%} of its value in any direction", flush=True)
     out, name, exhibits = Path(args.out), f"optimum_{layer.replace('/', '_')}", []
     for index in maps:
         exhibits.append(exhibit(net, layer, index, norm, args))
         print(optimum_film(exhibits[-1], out / f"{name}_map{index}.{args.film}"), flush=True)
     stills = [Exhibit(one.title, one.pictures[:, STILLS], one.kept[:, STILLS], one.angles[STILLS]) for one in exhibits]
-    print(save_png(optimum_sheet(stills), out / f"{name}.png", layer=layer, norm=norm, falloff=args.falloff))
+    print(save_png(optimum_sheet(stills), out / f"{name}.png", layer=layer, norm=norm, spectrum_exponent=args.spectrum_exponent))
 
 
 def highest_convolution(net: npzf.Network) -> str:
@@ -62,8 +64,8 @@ def check(args: argparse.Namespace) -> None:
     """ValueError, naming the option, for numbers that the studies would refuse under another name."""
     if not 0 < args.contrast < np.inf:
         raise ValueError(f"--contrast is {args.contrast:g}, expected a positive number of grey levels")
-    if not 0 <= args.falloff < np.inf:
-        raise ValueError(f"--falloff is {args.falloff:g}, expected a number of at least 0")
+    if not 0 <= args.spectrum_exponent < np.inf:
+        raise ValueError(f"--spectrum-exponent is {args.spectrum_exponent:g}, expected a number of at least 0")
     for name, least in (("directions", 1), ("steps", 0), ("seed", 0)):
         if getattr(args, name) < least:
             raise ValueError(f"--{name} is {getattr(args, name)}, expected at least {least}")
@@ -72,23 +74,23 @@ def check(args: argparse.Namespace) -> None:
 def exhibit(net: npzf.Network, layer: str, index: int, norm: float, args: argparse.Namespace) -> Exhibit:
     """One map's optimum and its directions, told and as pictures, all on one scale."""
     start = time.perf_counter()
-    best = optimum(net, layer, index, norm, args.steps, args.seed, args.falloff)
+    best = optimal_input(net, layer, index, norm, args.steps, args.seed, args.spectrum_exponent)
     if best.value <= 0:
         raise ValueError(f"map {index} of {layer} comes to {best.value:.3g}, expected above 0: try other --maps or more --steps")
     find = hessian_invariances if args.hessian else invariances
     found = find(net, best, args.directions, seed=args.seed)
-    films = [film(best, direction, DEGREES, FRAMES) for direction in found.directions]
-    view = View(net, layer, best.unit, args.falloff)
-    kept = np.stack([view.values(frames) for frames in films]) / best.value
+    circles = [great_circle(best, direction, DEGREES, FRAMES) for direction in found.directions]
+    function = UnitFunction(net, layer, best.unit, args.spectrum_exponent)
+    kept = np.stack([function.values(frames) for frames in circles]) / best.value
     angles = np.linspace(-DEGREES, DEGREES, FRAMES)
     seconds = time.perf_counter() - start
     print(f"map {index}: {best.value:.4g}, {best.angle:.1f}° between the optimum and its gradient ({seconds:.1f} s)")
     for k, (curvature, shares) in enumerate(zip(found.curvatures, kept, strict=True), 1):
         told = ", ".join(f"{share:.0%} at {angle:.0f}°" for share, angle in zip(shares[STILLS], angles[STILLS], strict=True))
         print(f"  direction {k}: curvature {curvature:.3g}, keeps {told}")
-    pictures = np.stack([frames[:, *best.patch] for frames in films])
+    pictures = np.stack([frames[:, *best.patch] for frames in circles])
     title = f"{layer}, map {index}: {best.value:.4g}"
-    return Exhibit(title, mid_grey(pictures, scale_of(best.x[best.patch]))[0], kept, angles)
+    return Exhibit(title, to_grey(pictures, robust_scale(best.x[best.patch]))[0], kept, angles)
 
 
 if __name__ == "__main__":
@@ -99,7 +101,9 @@ if __name__ == "__main__":
     parser.add_argument("--directions", type=int, default=2, help="directions of least change (default 2)")
     parser.add_argument("--hessian", action="store_true", help="take the Hessian's eigenvectors, as Le et al., for directions")
     parser.add_argument("--contrast", type=float, default=40.0, help="norm of the input, as RMS in grey levels (default 40)")
-    parser.add_argument("--falloff", type=float, default=0.5, help="spectrum 1/f^this; 0: Erhan's, 1: photographs' (default 0.5)")
+    parser.add_argument(
+        "--spectrum-exponent", type=float, default=0.5, help="spectrum 1/f^this; 0: Erhan's, 1: photographs' (default 0.5)"
+    )
     parser.add_argument("--steps", type=int, default=200, help="gradient steps to the optimum (default 200)")
     parser.add_argument("--seed", type=int, default=0, help="of the noise that the ascents begin with (default 0)")
     parser.add_argument("--film", choices=["webp", "gif"], default="webp", help="kind of animation (default webp)")

@@ -9,9 +9,9 @@ import cli
 
 import npzf
 from npzf.data import mean_image
-from npzf.scaling import Scaling
+from npzf.preprocessing import Preprocessing
 from npzf.studies.evolution import EPOCHS
-from npzf.training import Recipe, Trainer
+from npzf.training import Trainer, TrainingConfig
 
 NETS = {"zfnet": npzf.zfnet, "krizhevsky": npzf.krizhevsky, "alexnet": npzf.alexnet, "squeezenet": npzf.squeezenet}
 
@@ -59,11 +59,11 @@ def _new(args) -> Trainer:
     net.classes = classes
     training, validation = _sets(args, net)
     print("taking the mean of the training images")
-    deviation = net.scaling.deviation if args.deviation is None else args.deviation
-    net.scaling = Scaling(mean_image(training, net.input_shape[0]), deviation)
+    deviation = net.preprocessing.std if args.deviation is None else args.deviation
+    net.preprocessing = Preprocessing(mean_image(training, net.input_shape[0]), deviation)
     net.to(args.device, args.precision)
-    recipe = Recipe(
-        epochs=Recipe.epochs if args.epochs is None else args.epochs,
+    recipe = TrainingConfig(
+        epochs=TrainingConfig.epochs if args.epochs is None else args.epochs,
         batch=args.batch,
         rate=args.rate,
         momentum=args.momentum,
@@ -114,16 +114,16 @@ if __name__ == "__main__":
     parser.add_argument(
         "--resize", type=int, help="shorter side of the images before cropping, in pixels (default 8/7 of the crop)"
     )
-    parser.add_argument("--epochs", type=int, help=f"passes over the training images (default {Recipe.epochs})")
-    parser.add_argument("--batch", type=int, default=Recipe.batch, help="images a step (default 128)")
-    parser.add_argument("--rate", type=float, default=Recipe.rate, help="learning rate (default 0.01)")
-    parser.add_argument("--momentum", type=float, default=Recipe.momentum)
-    parser.add_argument("--decay", type=float, default=Recipe.decay, help="weight decay (default 0, as in the paper)")
+    parser.add_argument("--epochs", type=int, help=f"passes over the training images (default {TrainingConfig.epochs})")
+    parser.add_argument("--batch", type=int, default=TrainingConfig.batch, help="images a step (default 128)")
+    parser.add_argument("--rate", type=float, default=TrainingConfig.rate, help="learning rate (default 0.01)")
+    parser.add_argument("--momentum", type=float, default=TrainingConfig.momentum)
+    parser.add_argument("--decay", type=float, default=TrainingConfig.decay, help="weight decay (default 0, as in the paper)")
     parser.add_argument(
-        "--filter-rms", type=float, default=Recipe.filter_rms, help="largest RMS of a filter (default 0.1); 0: any"
+        "--filter-rms", type=float, default=TrainingConfig.filter_rms, help="largest RMS of a filter (default 0.1); 0: any"
     )
     parser.add_argument(
-        "--patience", type=int, default=Recipe.patience, help="epochs without a lower error before the rate falls"
+        "--patience", type=int, default=TrainingConfig.patience, help="epochs without a lower error before the rate falls"
     )
     parser.add_argument(
         "--deviation",

@@ -13,7 +13,7 @@ import figures
 import npzf
 from npzf.data import EvaluationBatches
 from npzf.render import save_png, save_tiles
-from npzf.studies import pictures, top_activations
+from npzf.studies import projections_and_patches, top_activations
 
 SHEET = 64  # maps on a sheet, at most: neither memory nor pictures grow with the maps
 
@@ -26,22 +26,22 @@ def main(args) -> None:
     squares = cli.squares(args.images, args.split, net, args.resize, labels=False)
     out = Path(args.out)
     print(f"looking through {len(squares)} images for the {args.count} strongest activations of each map of {', '.join(layers)}")
-    batches = EvaluationBatches(squares, net.input_shape[0], args.batch, net.scaling)
-    unfinished = out / "unfinished.h5"
-    tops = top_activations(net, batches, layers, args.count, unfinished)
+    batches = EvaluationBatches(squares, net.input_shape[0], args.batch, net.preprocessing)
+    state_file = out / "unfinished.h5"
+    tops = top_activations(net, batches, layers, args.count, state_file)
     print(figures.save_filters(net, out / "filters.png"))
     for layer in layers:
-        maps = range(net.shapes[layer][-1]) if args.maps == 0 else figures.strongest_maps(tops[layer], args.maps)
+        maps = range(net.shapes[layer][-1]) if args.maps == 0 else figures.most_active_maps(tops[layer], args.maps)
         for start in range(0, len(maps), SHEET):
             some = maps[start : start + SHEET]
-            drawn = pictures(net, squares, layer, tops[layer], some)
+            drawn = projections_and_patches(net, squares, layer, tops[layer], some)
             name = f"top_{layer.replace('/', '_')}" + (f"_{some[0]:04d}" if len(maps) > SHEET else "")
             print(save_png(figures.sheet_of(tops[layer], some, *drawn), out / f"{name}.png", layer=layer))
             if args.tiles:
                 tiles = save_tiles(out / "tiles", layer, some, tops[layer], *drawn, squares.images.name)
                 print(f"{out / 'tiles'}: {len(tiles)} files of {layer}")
     print(save_png(figures.draw_overview(net, squares, tops), out / "features.png"))
-    unfinished.unlink(missing_ok=True)
+    state_file.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

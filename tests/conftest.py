@@ -10,7 +10,7 @@ from cuda_on_cpu.build import missing
 from cuda_on_cpu.machine import Cpu
 from cuda_on_cpu.module import Options
 
-from npzf import cuda, threads
+from npzf.backend import CudaError, Gpu, threads, to_numpy, use_device
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ def on_kernels():
 def on_gpu():
     """The CUDA kernels on a GPU, with CuPy's arrays."""
     try:
-        gpu = cuda.Gpu()
-    except cuda.CudaError as error:
+        gpu = Gpu()
+    except CudaError as error:
         pytest.skip(f"no GPU: {error}")
-    return Backend("gpu", lambda array: gpu.copy(np.ascontiguousarray(array)), cuda.host, gpu)
+    return Backend("gpu", lambda array: gpu.copy(np.ascontiguousarray(array)), to_numpy, gpu)
 
 
 # One function for each backend; where its machine or library is missing it calls pytest.skip with the reason.
@@ -65,7 +65,7 @@ def gpu(request):
 def _on_its_machine(request):
     """A test of a backend finds that backend's machine on; every other test finds none."""
     asked = next((name for name in ("backend", "gpu") if name in request.fixturenames), None)
-    with cuda.on(request.getfixturevalue(asked).machine if asked else None):
+    with use_device(request.getfixturevalue(asked).machine if asked else None):
         yield
 
 
@@ -82,7 +82,7 @@ def machine(cpu_machine):
     """Kernels launched in the test run on the CPU, between guard pages."""
     for name, value in vars(Options(guard="end")).items():
         setattr(cpu_machine.options, name, value)
-    with cuda.on(cpu_machine):
+    with use_device(cpu_machine):
         yield cpu_machine
 
 

@@ -128,7 +128,7 @@ def local(x, window, sigma, floor):
     return y
 
 
-def connect(x, weight, bias):
+def linear(x, weight, bias):
     y = np.zeros((x.shape[0], weight.shape[0]))
     for n, o in np.ndindex(*y.shape):
         y[n, o] = float(bias[o]) + sum(float(weight[o, i]) * float(x[n, i]) for i in range(x.shape[1]))

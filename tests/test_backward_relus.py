@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from compare import TORCH, close, normal
+from assertions import TORCH, close, normal
 
 import npzf
 from npzf import layers
 from npzf.deconvnet import seed
-from npzf.layers import Keep, Rules
+from npzf.layers import ProjectionRules, Save
 from npzf.network import Network
 
 torch = pytest.importorskip("torch", reason="PyTorch is the reference: pip install 'npzf[test]'")
-from torch_nets import Twin, nchw, nhwc  # noqa: E402
+from torch_reference import Twin, nchw, nhwc  # noqa: E402
 
 UP = np.array([-1.0, 2.0, -3.0, 4.0, 0.0, 5.0])  # what the relu sees on the way up
 SIGNAL = np.array([10.0, 20.0, -30.0, -40.0, 50.0, 0.0])  # what comes down to it
@@ -25,9 +25,9 @@ DOWN = {
 @pytest.mark.parametrize("relu", DOWN)
 def test_one_relu_by_hand(backend, relu):
     def down(x, signal):
-        layer = layers.Relu()
-        layer.forward(x, Rules(relu=relu).keep)
-        return layer.project(signal, Rules(relu=relu))
+        layer = layers.ReLU()
+        layer.forward(x, ProjectionRules(relu=relu).keep)
+        return layer.project(signal, ProjectionRules(relu=relu))
 
     shape = (2, 1, 1, 3)
     found = backend.run(down, UP.astype("float32").reshape(shape), SIGNAL.astype("float32").reshape(shape))
@@ -37,14 +37,14 @@ def test_one_relu_by_hand(backend, relu):
 def chain():
     table = [
         ("conv1", layers.Conv(6, 3, stride=2, pad=1)),
-        ("relu1", layers.Relu()),
+        ("relu1", layers.ReLU()),
         ("pool1", layers.MaxPool(3, 2, ceil=True)),
-        ("norm1", layers.AcrossMaps(alpha=2.0)),
+        ("norm1", layers.LocalResponseNorm(alpha=2.0)),
         ("conv2", layers.Conv(5, 3, pad=1)),
-        ("relu2", layers.Relu()),
+        ("relu2", layers.ReLU()),
         ("flatten", layers.Flatten()),
         ("fc3", layers.FullyConnected(7)),
-        ("relu3", layers.Relu()),
+        ("relu3", layers.ReLU()),
         ("drop3", layers.Dropout(0.5)),
         ("fc4", layers.FullyConnected(4)),
     ]
@@ -55,11 +55,11 @@ def branches():
     """Two relus, one of which feeds two convolutions, as in SqueezeNet's fire modules."""
     table = [
         ("squeeze", layers.Conv(4, 1)),
-        ("relu1", layers.Relu()),
+        ("relu1", layers.ReLU()),
         ("one", layers.Conv(3, 1)),
-        ("relu_one", layers.Relu()),
+        ("relu_one", layers.ReLU()),
         ("three", layers.Conv(3, 3, pad=1), ("relu1",)),
-        ("relu_three", layers.Relu()),
+        ("relu_three", layers.ReLU()),
         ("both", layers.Concatenate(), ("relu_one", "relu_three")),
         ("conv4", layers.Conv(4, 1)),
         ("mean", layers.GlobalAveragePool()),
@@ -119,10 +119,10 @@ class Autograd(Twin):
         self.norm_gradient = norm_gradient
 
     def _layer(self, name, layer, inputs):
-        if isinstance(layer, layers.Relu):
+        if isinstance(layer, layers.ReLU):
             return self.relu(inputs[0])
         y = super()._layer(name, layer, inputs)
-        passed = isinstance(layer, layers.AcrossMaps) and not self.norm_gradient
+        passed = isinstance(layer, layers.LocalResponseNorm) and not self.norm_gradient
         return PassedOn.apply(inputs[0], y.detach()) if passed else y
 
     def picture(self, x, layer, unit):
@@ -165,8 +165,13 @@ def test_the_three_are_three_pictures():
 def test_the_deconvnet_is_the_default_and_keeps_no_activations():
     net, x = make(chain)
     np.testing.assert_array_equal(npzf.project(net, x, "conv2", 1), npzf.project(net, x, "conv2", 1, relu="deconvnet"))
-    assert Rules().keep == Keep.SWITCHES
-    assert Rules(relu="guided").keep == Rules(relu="gradient").keep == Rules(norm_gradient=True).keep == Keep.GRADIENTS
+    assert ProjectionRules().keep == Save.SWITCHES
+    assert (
+        ProjectionRules(relu="guided").keep
+        == ProjectionRules(relu="gradient").keep
+        == ProjectionRules(norm_gradient=True).keep
+        == Save.GRADIENTS
+    )
     npzf.project(net, x, "conv2", 1, relu="guided")
     assert all(layer.kept is None for layer in net.layers.values())
 

@@ -4,10 +4,10 @@ import gradcheck
 import naive
 import numpy as np
 import pytest
-from compare import close, normal, separated
+from assertions import close, normal, separated
 
 from npzf.losses import softmax_cross_entropy
-from npzf.ops import contrast, convolution, pooling
+from npzf.ops import convolution, normalization, pooling
 
 
 def rejects(check, *arguments, **options):
@@ -51,26 +51,26 @@ def test_an_array_with_a_nan_or_of_another_shape():
 def test_normalisation_with_a_window_off_by_one():
     """n = 4 instead of 5 leaves out the last map; for even n the window may also lie on the wrong side."""
     x = normal(2, 3, 4, 9)
-    rejects(close, contrast.across_maps(x, 4, 2.0, 1.0, 0.75), naive.across_maps(x, 5, 2.0, 1.0, 0.75), 1e-2)
-    mirrored = contrast.across_maps(x[..., ::-1], 4, 2.0, 1.0, 0.75)[..., ::-1]
+    rejects(close, normalization.across_maps(x, 4, 2.0, 1.0, 0.75), naive.across_maps(x, 5, 2.0, 1.0, 0.75), 1e-2)
+    mirrored = normalization.across_maps(x[..., ::-1], 4, 2.0, 1.0, 0.75)[..., ::-1]
     rejects(close, mirrored, naive.across_maps(x, 4, 2.0, 1.0, 0.75), 1e-2)
 
 
 def test_with_the_usual_alpha_that_window_would_pass_in_float32():
     """Why the constants here are large: with alpha = 1e-4 the wrong window passes a tolerance of 1e-3."""
     x = normal(2, 3, 4, 9)
-    close(contrast.across_maps(x, 4, 2.0, 1e-4 / 5, 0.75), naive.across_maps(x, 5, 2.0, 1e-4 / 5, 0.75), 1e-3)
+    close(normalization.across_maps(x, 4, 2.0, 1e-4 / 5, 0.75), naive.across_maps(x, 5, 2.0, 1e-4 / 5, 0.75), 1e-3)
 
 
 def test_a_normalisation_gradient_through_the_unmirrored_window():
     x = normal(2, 3, 4, 9)
 
     def forward(x):
-        return contrast.across_maps(x, 4, 2.0, 1.0, 0.75)
+        return normalization.across_maps(x, 4, 2.0, 1.0, 0.75)
 
     def wrong(gy):
         """s_c of window (2 below, 1 above), but the sum over c with that window too instead of its mirror image."""
-        mirrored = contrast.across_maps_gradient(x[..., ::-1], gy[..., ::-1], 4, 2.0, 1.0, 0.75)
+        mirrored = normalization.across_maps_gradient(x[..., ::-1], gy[..., ::-1], 4, 2.0, 1.0, 0.75)
         return mirrored[..., ::-1]
 
     rejects(gradcheck.gradient, forward, wrong, x)
@@ -80,9 +80,9 @@ def test_a_local_gradient_that_forgets_the_mean_deviation():
     x = normal(2, 7, 8, 2)
 
     def forward(x):
-        return contrast.local(x, 3, 0.8, 1e-4)
+        return normalization.local(x, 3, 0.8, 1e-4)
 
-    rejects(gradcheck.gradient, forward, lambda gy: contrast.local_gradient(x, gy, 3, 0.8, 10.0), x)
+    rejects(gradcheck.gradient, forward, lambda gy: normalization.local_gradient(x, gy, 3, 0.8, 10.0), x)
 
 
 def test_unpooling_by_overwriting_is_no_adjoint():

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from npzf import cuda
+from npzf import backend
+from npzf.backend import CudaError
 
 ROOT = Path(__file__).parents[1]
 RUNS = "on_gpu and float32 and not whole"  # one type is enough: the types share their source
@@ -16,8 +17,8 @@ RUNS = "on_gpu and float32 and not whole"  # one type is enough: the types share
 @pytest.mark.parametrize("tool", ["memcheck", "racecheck"])
 def test_clean(tool):
     try:
-        cuda.require()
-    except cuda.CudaError as error:
+        backend.require()
+    except CudaError as error:
         pytest.skip(f"no GPU: {error}")
     sanitizer = shutil.which("compute-sanitizer")
     if sanitizer is None:

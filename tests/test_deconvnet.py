@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from compare import TORCH, close, normal
+from assertions import TORCH, close, normal
 
 import npzf
 from npzf import layers
-from npzf.deconvnet import strongest
+from npzf.deconvnet import argmax_position
 from npzf.network import Network
 
 
@@ -51,7 +51,7 @@ def test_unpool_rectify_filter_by_hand():
     """Two filters, of which one only ever sees the pixel below right; conv2 takes the difference of their maps."""
     net = net_of(
         (2, 3, 1),
-        [("conv1", layers.Conv(2, 2)), ("relu1", layers.Relu()), ("pool1", layers.MaxPool(1, 1)), ("conv2", layers.Conv(1, 1))],
+        [("conv1", layers.Conv(2, 2)), ("relu1", layers.ReLU()), ("pool1", layers.MaxPool(1, 1)), ("conv2", layers.Conv(1, 1))],
         conv1_weight=np.array([[[-1, 2], [0, 0]], [[0, 0], [0, 1]]])[..., None],
         conv2_weight=np.array([1, -1]).reshape(1, 1, 1, 2),
     )
@@ -66,7 +66,7 @@ def test_unpool_rectify_filter_by_hand():
 
 def test_rectification_is_of_the_signal_not_of_what_was_active():
     """Guided backpropagation would stop here: relu1 was off, yet the signal, being positive, passes."""
-    table = [("conv1", layers.Conv(1, 1)), ("relu1", layers.Relu()), ("conv2", layers.Conv(1, 1))]
+    table = [("conv1", layers.Conv(1, 1)), ("relu1", layers.ReLU()), ("conv2", layers.Conv(1, 1))]
     net = net_of((1, 1, 1), table, conv1_weight=2.0, conv2_weight=3.0, conv2_bias=1.0)
     np.testing.assert_array_equal(npzf.project(net, np.full((1, 1, 1, 1), -4.0), "conv2"), np.full((1, 1, 1, 1), 6.0))
 
@@ -79,7 +79,7 @@ def test_a_negative_activation_is_projected_as_it_is():
 
 
 def test_from_a_rectified_layer_a_negative_activation_leaves_nothing():
-    net, x = edge_net(("relu1", layers.Relu())), -np.ones((1, 4, 4, 1))
+    net, x = edge_net(("relu1", layers.ReLU())), -np.ones((1, 4, 4, 1))
     assert net.forward(x, "conv1").max() < 0
     assert not npzf.project(net, x, "relu1", 0).any()
 
@@ -95,11 +95,11 @@ def test_the_bias_counts_on_the_way_up_alone():
 def deep(dtype="float64"):
     table = [
         ("conv1", layers.Conv(4, 3, stride=2, pad=1)),
-        ("relu1", layers.Relu()),
+        ("relu1", layers.ReLU()),
         ("pool1", layers.MaxPool(3, 2)),
-        ("norm1", layers.AcrossMaps(alpha=2.0)),
+        ("norm1", layers.LocalResponseNorm(alpha=2.0)),
         ("conv2", layers.Conv(5, 3, pad=1)),
-        ("relu2", layers.Relu()),
+        ("relu2", layers.ReLU()),
         ("flatten", layers.Flatten()),
         ("drop", layers.Dropout(0.5)),
         ("fc3", layers.FullyConnected(6)),
@@ -116,7 +116,7 @@ X = normal(3, 21, 19, 2)
 
 
 def test_a_map_is_seeded_at_its_strongest_place_in_each_image():
-    rows, columns = strongest(deep().forward(X, "conv2"), 4)
+    rows, columns = argmax_position(deep().forward(X, "conv2"), 4)
     assert len(set(zip(rows, columns, strict=True))) > 1
     expected = alone(X, "conv2", lambda n: (4, rows[n], columns[n]))
     np.testing.assert_allclose(npzf.project(deep(), X, "conv2", 4), expected, rtol=1e-12)
@@ -139,7 +139,7 @@ def test_a_linear_layer_as_a_whole_is_the_sum_of_its_units():
 def test_of_equal_activations_the_first_in_raster_order_is_the_strongest():
     y = np.zeros((2, 3, 4, 2))
     y[0, [0, 1, 2], [3, 0, 1], 1] = 7
-    rows, columns = strongest(y, 1)
+    rows, columns = argmax_position(y, 1)
     assert (rows.tolist(), columns.tolist()) == ([0, 0], [3, 0])
 
 
@@ -189,7 +189,7 @@ def test_with_all_relus_active_the_picture_is_the_activation_times_its_gradient(
 
 
 def test_norm_is_passed_by_or_taken_by_its_true_gradient():
-    net = Network((5, 6, 7), [("norm", layers.AcrossMaps(alpha=1.0))], dtype="float64")
+    net = Network((5, 6, 7), [("norm", layers.LocalResponseNorm(alpha=1.0))], dtype="float64")
     x, (row, column, map_) = normal(2, 5, 6, 7), (1, 2, 3)
     y = net.forward(x)
     passed = npzf.project(net, x, "norm", (map_, row, column))

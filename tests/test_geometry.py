@@ -137,10 +137,10 @@ def test_a_window_of_the_image_makes_the_same_unit_as_all_of_it(ceil, size):
     """Every place of a net with padding, overlap and strides, on images whose sides leave pixels over."""
     table = [
         ("conv1", layers.Conv(3, 5, stride=2, pad=2)),
-        ("relu1", layers.Relu()),
+        ("relu1", layers.ReLU()),
         ("pool1", layers.MaxPool(3, 2, ceil=ceil)),
         ("conv2", layers.Conv(2, 3, pad=1, ceil=ceil)),
-        ("relu2", layers.Relu()),
+        ("relu2", layers.ReLU()),
         ("conv3", layers.Conv(2, 2, stride=2, ceil=ceil)),
     ]
     net = Network((*size, 3), table, dtype="float64")

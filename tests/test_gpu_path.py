@@ -7,16 +7,16 @@ import copy
 
 import numpy as np
 import pytest
-from compare import close
-from toy import squares, tiny
+from assertions import close
+from tiny_training import squares, tiny
 
 import npzf
-from npzf import cuda
-from npzf.cuda import CudaError
+from npzf import backend
+from npzf.backend import CudaError, to_numpy, to_same_device
 from npzf.data import EvaluationBatches
-from npzf.layers import AcrossMaps, Dropout
+from npzf.layers import Dropout, LocalResponseNorm
 from npzf.studies import occlusion, top_activations
-from npzf.training import Recipe, Trainer
+from npzf.training import Trainer, TrainingConfig
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-4, "tf32": 2e-2}  # of whole nets, whose layers add up their rounding
 
@@ -30,7 +30,7 @@ def nets(dtype="float64", make=lambda dtype: npzf.small_zfnet(5, 64, dtype=dtype
     for layer in net.layers.values():
         if isinstance(layer, Dropout):
             layer.rate = 0.0
-        if isinstance(layer, AcrossMaps):
+        if isinstance(layer, LocalResponseNorm):
             layer.alpha = 1.0
     return net, copy.deepcopy(net)
 
@@ -40,7 +40,7 @@ def images(net, count=2):
 
 
 def on_cpu(function, *arguments, **options):
-    with cuda.on(None):
+    with backend.use_device(None):
         return function(*arguments, **options)
 
 
@@ -54,15 +54,15 @@ def test_a_training_step(gpu, dtype):
         scores = net.forward(x, train=True)
         loss, gscores = npzf.softmax_cross_entropy(scores, labels)
         gx = net.backward(gscores)
-        gradients = {name: cuda.host(g).copy() for name, g in net.gradients.items()}
+        gradients = {name: to_numpy(g).copy() for name, g in net.gradients.items()}
         npzf.SGD(net, 0.01, decay=0.1, filter_rms=0.03).step()
-        return {"scores": cuda.host(scores), "loss": loss, "gx": cuda.host(gx), **gradients}
+        return {"scores": to_numpy(scores), "loss": loss, "gx": to_numpy(gx), **gradients}
 
     steps = step(goes), on_cpu(step, stays)
     for name, expected in steps[1].items():
         close(np.asarray(steps[0][name]), np.asarray(expected), TOLERANCE[dtype])
     for name, expected in stays.parameters.items():
-        close(cuda.host(goes.parameters[name]), expected, TOLERANCE[dtype])
+        close(to_numpy(goes.parameters[name]), expected, TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("make", [lambda dtype: npzf.small_zfnet(5, 64, dtype=dtype), tiny], ids=["small_zfnet", "tiny"])
@@ -72,7 +72,7 @@ def test_projections_of_every_layer(gpu, make):
     x = images(stays)
     for layer in stays.layers:
         for unit in (None, 2):
-            found = cuda.host(npzf.project(goes, x, layer, unit))
+            found = to_numpy(npzf.project(goes, x, layer, unit))
             close(found, on_cpu(npzf.project, stays, x, layer, unit), TOLERANCE["float64"])
 
 
@@ -80,7 +80,7 @@ def test_projection_with_the_norm_gradient_and_overwriting(gpu):
     stays, goes = nets("float64", tiny)
     goes.to("cuda")
     options = {"norm_gradient": True, "overwrite": True}
-    found = cuda.host(npzf.project(goes, images(stays), "fc2", **options))
+    found = to_numpy(npzf.project(goes, images(stays), "fc2", **options))
     close(found, on_cpu(npzf.project, stays, images(stays), "fc2", **options), TOLERANCE["float64"])
 
 
@@ -90,16 +90,16 @@ def test_branches(gpu):
     x = np.random.default_rng(1).normal(0, 1, (1, 35, 35, 3))
     found = goes.forward(x, train=True)
     expected = on_cpu(stays.forward, x, train=True)
-    close(cuda.host(found), expected, TOLERANCE["float64"])
+    close(to_numpy(found), expected, TOLERANCE["float64"])
     gscores = np.ones_like(expected)
-    gx = cuda.host(goes.backward(cuda.beside(gscores, found)))
+    gx = to_numpy(goes.backward(to_same_device(gscores, found)))
     close(gx, on_cpu(stays.backward, gscores), TOLERANCE["float64"])
 
 
 def test_tf32_rounds_a_little(gpu):
     stays, goes = nets("float32")
     goes.to("cuda", precision="tf32")
-    found, expected = cuda.host(goes.forward(images(stays))), on_cpu(stays.forward, images(stays))
+    found, expected = to_numpy(goes.forward(images(stays))), on_cpu(stays.forward, images(stays))
     close(found, expected, TOLERANCE["tf32"])
     assert np.abs(found - expected).max() > 1e-6 * np.abs(expected).max(), "no tensor core has rounded"
 
@@ -110,7 +110,7 @@ def test_there_and_back(gpu, tmp_path):
     goes.to("cuda").save(tmp_path / "net.h5")
     stored = on_cpu(npzf.load, tmp_path / "net.h5")
     for name, value in stays.parameters.items():
-        np.testing.assert_array_equal(cuda.host(goes.parameters[name]), value)
+        np.testing.assert_array_equal(to_numpy(goes.parameters[name]), value)
         np.testing.assert_array_equal(stored.parameters[name], value)
 
 
@@ -119,7 +119,7 @@ def test_training_resumes_bit_by_bit(gpu, tmp_path):
 
     def trainer(folder, epochs, save_every=0):
         net = tiny("float32").to("cuda")
-        recipe = Recipe(epochs=epochs, batch=7, rate=0.02, save_every=save_every)
+        recipe = TrainingConfig(epochs=epochs, batch=7, rate=0.02, save_every=save_every)
         return Trainer(net, squares(), squares(9, seed=1), tmp_path / folder, recipe)
 
     whole = trainer("whole", 2)
@@ -132,14 +132,14 @@ def test_training_resumes_bit_by_bit(gpu, tmp_path):
     assert (resumed.epoch, resumed.batch) == (0, 3)
     resumed.run()
     for name, value in whole.net.parameters.items():
-        np.testing.assert_array_equal(cuda.host(value), cuda.host(resumed.net.parameters[name]))
+        np.testing.assert_array_equal(to_numpy(value), to_numpy(resumed.net.parameters[name]))
     assert [row["validation_loss"] for row in whole.rows] == [row["validation_loss"] for row in resumed.rows]
 
 
 def test_studies(gpu):
     stays, goes = nets("float64", tiny)
     goes.to("cuda")
-    batches = list(EvaluationBatches(squares(9), 7, 4, stays.scaling))
+    batches = list(EvaluationBatches(squares(9), 7, 4, stays.preprocessing))
     found, expected = (
         top_activations(goes, batches, ["conv1", "fc2"], 3),
         on_cpu(top_activations, stays, batches, ["conv1", "fc2"], 3),
@@ -161,7 +161,7 @@ def test_a_wrong_device_or_precision_is_named():
 
 def test_without_cupy_or_a_gpu_one_line_says_what_is_missing():
     try:
-        cuda.require()
+        backend.require()
     except CudaError:
         pass
     else:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from compare import DTYPES, TOLERANCE, TORCH, close, normal
+from assertions import DTYPES, TOLERANCE, TORCH, close, normal
 
 from npzf.losses import softmax, softmax_cross_entropy
 

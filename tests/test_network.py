@@ -3,11 +3,11 @@
 import gradcheck
 import numpy as np
 import pytest
-from compare import normal
+from assertions import normal
 
 import npzf
 from npzf import layers
-from npzf.layers import Keep
+from npzf.layers import Save
 from npzf.network import Network
 
 SIZE = (9, 8, 2)
@@ -17,14 +17,14 @@ def chain(dtype="float64", seed=0):
     """Every kind of layer of the paper, once or twice."""
     table = [
         ("conv1", layers.Conv(4, 3, ceil=True)),
-        ("relu1", layers.Relu()),
+        ("relu1", layers.ReLU()),
         ("pool1", layers.MaxPool(3, 2, ceil=True)),
-        ("norm1", layers.AcrossMaps(alpha=1.0)),
+        ("norm1", layers.LocalResponseNorm(alpha=1.0)),
         ("conv2", layers.Conv(3, 2, groups=1)),
-        ("relu2", layers.Relu()),
+        ("relu2", layers.ReLU()),
         ("flatten", layers.Flatten()),
         ("fc3", layers.FullyConnected(6)),
-        ("relu3", layers.Relu()),
+        ("relu3", layers.ReLU()),
         ("drop3", layers.Dropout(0.5)),
         ("fc4", layers.FullyConnected(5)),
     ]
@@ -37,9 +37,9 @@ def branches():
         ("squeeze", layers.Conv(3, 1)),
         ("wide", layers.Conv(2, 3, pad=1), ("squeeze",)),
         ("narrow", layers.Conv(2, 1), ("squeeze",)),
-        ("relu", layers.Relu(), ("squeeze",)),
+        ("relu", layers.ReLU(), ("squeeze",)),
         ("twice", layers.Concatenate(), ("wide", "narrow", "relu", "wide")),
-        ("norm", layers.AcrossMaps(alpha=1.0)),
+        ("norm", layers.LocalResponseNorm(alpha=1.0)),
         ("average", layers.GlobalAveragePool()),
     ]
     return with_biases(Network(SIZE, table, dtype="float64"))
@@ -75,7 +75,7 @@ def test_upto_gives_the_activation_of_that_layer(make):
     np.testing.assert_array_equal(net.forward(x), y)
 
 
-@pytest.mark.parametrize("keep", [Keep.NOTHING, Keep.GRADIENTS])
+@pytest.mark.parametrize("keep", [Save.NOTHING, Save.GRADIENTS])
 @pytest.mark.parametrize("make", [chain, branches])
 def test_several_activations_in_one_pass_are_those_of_single_passes(make, keep):
     net, x = make(), images()
@@ -101,7 +101,7 @@ def test_the_images_are_left_alone(make):
 def test_a_relu_on_the_images_does_not_write_into_them():
     x = images()
     before = x.copy()
-    Network(SIZE, [("relu", layers.Relu())], dtype="float64").forward(x)
+    Network(SIZE, [("relu", layers.ReLU())], dtype="float64").forward(x)
     np.testing.assert_array_equal(x, before)
 
 
@@ -120,7 +120,7 @@ def test_nothing_is_kept_after_any_kind_of_pass(make):
 
 
 def test_a_first_layer_without_parameters_lets_go_too():
-    net = Network(SIZE, [("norm", layers.AcrossMaps()), ("conv", layers.Conv(2, 3))], dtype="float64")
+    net = Network(SIZE, [("norm", layers.LocalResponseNorm()), ("conv", layers.Conv(2, 3))], dtype="float64")
     net.backward(net.forward(images(), train=True), input_gradient=False)
     assert kept(net) == []
 
@@ -241,10 +241,10 @@ def test_bad_images_and_names_are_refused_in_one_line(x, upto, named):
     ("table", "named"),
     [
         ([], "the table is empty"),
-        ([("a", layers.Relu()), ("a", layers.Relu())], "layer name 'a' appears twice"),
-        ([("input", layers.Relu())], "layer name 'input' appears twice"),
-        ([("a", layers.Relu(), ("b",))], "layer 'a' has source 'b', expected one of input"),
-        ([("a", layers.Relu(), ("input", "input"))], "layer 'a' has 2 sources, expected one"),
+        ([("a", layers.ReLU()), ("a", layers.ReLU())], "layer name 'a' appears twice"),
+        ([("input", layers.ReLU())], "layer name 'input' appears twice"),
+        ([("a", layers.ReLU(), ("b",))], "layer 'a' has source 'b', expected one of input"),
+        ([("a", layers.ReLU(), ("input", "input"))], "layer 'a' has 2 sources, expected one"),
         ([("a", layers.Concatenate(), ())], "layer 'a' has 0 sources"),
         ([("a", layers.Conv(2, 10))], "layer 'a': input side is 9"),
         ([("a", layers.FullyConnected(2))], "layer 'a': FullyConnected: input is .*put a Flatten before it"),
@@ -256,7 +256,7 @@ def test_bad_tables_are_refused_in_one_line(table, named):
 
 @pytest.mark.parametrize("dtype", ["float16", "int32", "text", object])
 def test_bad_types_are_refused_in_one_line(dtype):
-    refused("expected 'float32' or 'float64'", Network, SIZE, [("a", layers.Relu())], dtype=dtype)
+    refused("expected 'float32' or 'float64'", Network, SIZE, [("a", layers.ReLU())], dtype=dtype)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -300,26 +300,26 @@ SUMMARY = """\
 input 224x224x3, 3,809,272 parameters, float32
 layer    kind                output  parameters  field  stride
 conv1    Conv            110x110x96      14,208      7       2
-relu1    Relu            110x110x96                  7       2
+relu1    ReLU            110x110x96                  7       2
 pool1    MaxPool           55x55x96                 11       4
-norm1    AcrossMaps        55x55x96                 11       4
+norm1    LocalResponseNorm        55x55x96                 11       4
 conv2    Conv             26x26x256     614,656     27       8
-relu2    Relu             26x26x256                 27       8
+relu2    ReLU             26x26x256                 27       8
 pool2    MaxPool          13x13x256                 43      16
-norm2    AcrossMaps       13x13x256                 43      16
+norm2    LocalResponseNorm       13x13x256                 43      16
 conv3    Conv             13x13x384     885,120     75      16
-relu3    Relu             13x13x384                 75      16
+relu3    ReLU             13x13x384                 75      16
 conv4    Conv             13x13x384   1,327,488    107      16
-relu4    Relu             13x13x384                107      16
+relu4    ReLU             13x13x384                107      16
 conv5    Conv             13x13x256     884,992    139      16
-relu5    Relu             13x13x256                139      16
+relu5    ReLU             13x13x256                139      16
 pool5    MaxPool            6x6x256                171      32
 flatten  Flatten               9216                all
 fc6      FullyConnected           8      73,736    all
-relu6    Relu                     8                all
+relu6    ReLU                     8                all
 drop6    Dropout                  8                all
 fc7      FullyConnected           8          72    all
-relu7    Relu                     8                all
+relu7    ReLU                     8                all
 drop7    Dropout                  8                all
 fc8      FullyConnected        1000       9,000    all
 """
@@ -327,4 +327,4 @@ fc8      FullyConnected        1000       9,000    all
 
 def test_summary_of_zfnet():
     """Columns stand under each other; the numbers are those of paper.md and figure 3."""
-    assert [line.rstrip() for line in npzf.zfnet(fully=8).summary().splitlines()] == SUMMARY.splitlines()
+    assert [line.rstrip() for line in npzf.zfnet(fc_units=8).summary().splitlines()] == SUMMARY.splitlines()

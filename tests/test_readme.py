@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import npzf
-from npzf.data import embedded
+from npzf.data import embedded_images
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -57,7 +57,7 @@ def test_the_ten_lines_run(tmp_path, monkeypatch, capsys):
     example = blocks("python")[0]
     assert len([line for line in example.splitlines() if line.strip()]) <= 11
     net = npzf.small_zfnet(12, 96)
-    net.classes = embedded("train").classes
+    net.classes = embedded_images("train").classes
     net.save(tmp_path / "runs/demo/best.h5")
     monkeypatch.chdir(tmp_path)
     exec(example, {})

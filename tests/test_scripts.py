@@ -107,7 +107,7 @@ def test_train_leaves_checkpoints_and_a_log(trained):
     assert "training on 12 images, testing on 4" in printed
     assert "input 64x64x3" in printed and "epoch 2/2: loss" in printed and "images/s" in printed
     net = npzf.load(out / "best.h5")
-    assert net.classes == ("ant", "bee") and net.scaling.mean.shape == (64, 64, 3)
+    assert net.classes == ("ant", "bee") and net.preprocessing.mean.shape == (64, 64, 3)
 
 
 @pytest.mark.parametrize("crops", [1, 10])
@@ -230,7 +230,7 @@ def test_train_keeps_the_nets_of_the_epochs_asked_for(images, trained, tmp_path)
 
 def test_train_divides_by_the_deviation_asked_for(images, tmp_path):
     works("train", images / "train", images / "validation", *SMALL, "--epochs", 1, "--deviation", 2.5, "--out", tmp_path)
-    assert npzf.load(tmp_path / "checkpoint.h5").scaling.deviation == 2.5
+    assert npzf.load(tmp_path / "checkpoint.h5").preprocessing.std == 2.5
 
 
 def test_a_few_undecodable_images_are_named_and_left_out(images, trained, tmp_path):

@@ -151,7 +151,7 @@ def test_import_weights(tmp_path):
     printed = works("import_weights", path, "--net", "squeezenet", "--classes", names, "--out", out)
     assert "takes RGB in [0, 255] less 124, 117, 104, divided by 1, 1, 1" in printed and str(out) in printed
     net = npzf.load(out)
-    assert net.classes[7] == "class 7" and net.scaling.mean.tolist() == [124, 117, 104]
+    assert net.classes[7] == "class 7" and net.preprocessing.mean.tolist() == [124, 117, 104]
     names.write_text("one\ntwo")
     refuses("has 2 names, expected one for each", "import_weights", path, "--net", "squeezenet", "--classes", names, "--out", out)
     refuses("it holds conv10/bias", "import_weights", path, "--net", "alexnet", "--out", out)

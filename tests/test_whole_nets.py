@@ -6,10 +6,10 @@ import pytest
 import npzf
 from npzf import layers
 from npzf.deconvnet import seed
-from npzf.layers import Keep
+from npzf.layers import Save
 
 torch = pytest.importorskip("torch", reason="PyTorch is the reference: pip install 'npzf[test]'")
-from torch_nets import Twin, nchw, nhwc  # noqa: E402
+from torch_reference import Twin, nchw, nhwc  # noqa: E402
 
 NETS = {
     "zfnet": npzf.zfnet,
@@ -37,7 +37,7 @@ def make(name, dtype):
         else:
             value *= np.sqrt(2 / value[0].size) / value.std()
     for layer in net.layers.values():
-        if isinstance(layer, layers.AcrossMaps):
+        if isinstance(layer, layers.LocalResponseNorm):
             layer.alpha = 1.0
         if isinstance(layer, layers.Dropout):
             layer.rate = 0.0  # so that training and evaluation are the same function
@@ -46,8 +46,8 @@ def make(name, dtype):
 
 def decisions(net, x):
     """What a float32 net decides: which units a relu lets pass and where each maximum is."""
-    deciding = {n: la for n, la in net.layers.items() if isinstance(la, layers.Relu | layers.MaxPool)}
-    y = net.activations(x, deciding, Keep.SWITCHES)
+    deciding = {n: la for n, la in net.layers.items() if isinstance(la, layers.ReLU | layers.MaxPool)}
+    y = net.activations(x, deciding, Save.SWITCHES)
     return {
         name: nchw(layer.kept.index.astype("int64") if isinstance(layer, layers.MaxPool) else y[name] > 0)
         for name, layer in deciding.items()
@@ -120,7 +120,7 @@ def test_figure_3_sizes_and_parameters():
 
 
 def test_receptive_fields_of_zfnet():
-    fields = npzf.zfnet(fully=8).fields()
+    fields = npzf.zfnet(fc_units=8).fields()
     found = {name: (fields[name].size, fields[name].stride) for name in FIGURE_3}
     assert found == {
         "conv1": (7, 2),

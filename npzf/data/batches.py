@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from npzf.data.crops import centre_crop, random_crops
-from npzf.data.squares import Squares
-from npzf.scaling import Scaling
+from npzf.data.square_images import SquareImages
+from npzf.preprocessing import Preprocessing
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
-PLAIN = Scaling()  # pixels as they are
+PLAIN = Preprocessing()  # pixels as they are
 AHEAD = 2  # batches prepared while one is used
 
 
@@ -26,12 +26,12 @@ class TrainingBatches:
     ValueError: size above the squares' side, mean of another shape, batch below 1, or seed below 0.
     """
 
-    def __init__(self, squares: Squares, size: int, batch: int = 128, scaling: Scaling = PLAIN, seed: int = 0):
+    def __init__(self, squares: SquareImages, size: int, batch: int = 128, preprocessing: Preprocessing = PLAIN, seed: int = 0):
         if seed < 0:
             raise ValueError(f"seed is {seed}; expected 0 or more")
         self.squares, self.size, self.seed = squares, size, seed
         self.batch = _checked_batch(batch)
-        self.scaling = _checked_scaling(scaling, squares, size)
+        self.preprocessing = _checked_scaling(preprocessing, squares, size)
 
     def __len__(self) -> int:
         """Number of batches in an epoch, with the last, smaller one."""
@@ -51,7 +51,7 @@ class TrainingBatches:
         def prepare(b: int) -> Batch:
             pixels, indices = self.squares.take(order[b * self.batch : (b + 1) * self.batch])
             crops = random_crops(pixels, self.size, self._generator(epoch, b))
-            return _triple(crops, self.scaling, self.squares, indices)
+            return _triple(crops, self.preprocessing, self.squares, indices)
 
         return _ahead(prepare, range(start, len(self)))
 
@@ -64,10 +64,10 @@ class TrainingBatches:
 class EvaluationBatches:
     """Centre crops of all images in order; ValueError: as TrainingBatches."""
 
-    def __init__(self, squares: Squares, size: int, batch: int = 128, scaling: Scaling = PLAIN):
+    def __init__(self, squares: SquareImages, size: int, batch: int = 128, preprocessing: Preprocessing = PLAIN):
         self.squares, self.size = squares, size
         self.batch = _checked_batch(batch)
-        self.scaling = _checked_scaling(scaling, squares, size)
+        self.preprocessing = _checked_scaling(preprocessing, squares, size)
 
     def __len__(self) -> int:
         """Number of batches, with the last, smaller one."""
@@ -82,14 +82,14 @@ class EvaluationBatches:
 
         def prepare(start: int) -> Batch:
             pixels, indices = self.squares.take(range(start, min(start + self.batch, len(self.squares))))
-            return _triple(centre_crop(pixels, self.size), self.scaling, self.squares, indices)
+            return _triple(centre_crop(pixels, self.size), self.preprocessing, self.squares, indices)
 
         for batch in _ahead(prepare, range(first, len(self.squares), self.batch)):
             if len(batch[0]):
                 yield batch
 
 
-def mean_image(squares: Squares, size: int) -> np.ndarray:
+def mean_image(squares: SquareImages, size: int) -> np.ndarray:
     """Per-pixel mean of the centre crops, float32 (size, size, 3) in [0, 255] (section 3).
 
     ValueError: size above the squares' side.
@@ -102,9 +102,9 @@ def mean_image(squares: Squares, size: int) -> np.ndarray:
     return (total / count).astype(np.float32)
 
 
-def _triple(crops: np.ndarray, scaling: Scaling, squares: Squares, indices: np.ndarray) -> Batch:
+def _triple(crops: np.ndarray, preprocessing: Preprocessing, squares: SquareImages, indices: np.ndarray) -> Batch:
     """uint8 crops and their indices -> (x, labels, indices)."""
-    return scaling.input(crops), squares.images.labels[indices], indices
+    return preprocessing.apply(crops), squares.images.labels[indices], indices
 
 
 def _ahead(prepare: Callable[[int], Batch], keys: Iterable[int]) -> Iterator[Batch]:
@@ -131,9 +131,9 @@ def _checked_batch(batch: int) -> int:
     return batch
 
 
-def _checked_scaling(scaling: Scaling, squares: Squares, size: int) -> Scaling:
-    """The scaling, if it goes with crops of `size` pixels and they with the squares."""
+def _checked_scaling(preprocessing: Preprocessing, squares: SquareImages, size: int) -> Preprocessing:
+    """The preprocessing, if it goes with crops of `size` pixels and they with the squares."""
     if not 1 <= size <= squares.side:
         raise ValueError(f"size is {size} pixels; expected 1 to {squares.side}, the side of the squares")
-    scaling.check((size, size, 3))
-    return scaling
+    preprocessing.check((size, size, 3))
+    return preprocessing

@@ -1,4 +1,4 @@
-"""Squares and crops of section 3: shorter side resized, centre taken; random, centre and ten crops.
+"""SquareImages and crops of section 3: shorter side resized, centre taken; random, centre and ten crops.
 
 N images, H W rows and columns; every crop is size x size pixels.
 """

@@ -2,14 +2,14 @@
 
 from importlib.resources import as_file, files
 
-from npzf.data.packed import Packed
+from npzf.data.packed import PackedImages
 
 
-def embedded(split: str | None = "train") -> Packed:
+def embedded_images(split: str | None = "train") -> PackedImages:
     """The embedded images of one split: "train", "validation", or None for both.
 
     Caltech-101, Fei-Fei, Fergus and Perona 2004, CC BY 4.0; chosen by scripts/make_embedded.py. ValueError:
     another split.
     """
     with as_file(files("npzf.data") / "embedded.h5") as path:
-        return Packed(path, split)
+        return PackedImages(path, split)

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from npzf.data.decode import decode
-from npzf.files import replacing
+from npzf.storage.atomic import atomic_write
 
 FORMAT, VERSION = "npzf-images", 1
 SPLITS = ("train", "validation")
@@ -21,7 +21,7 @@ ATTRIBUTES = ("origin", "licence", "classes")
 DATASETS = {"bytes": np.uint8, "offsets": np.int64, "labels": np.int64, "names": object, "split": np.uint8}
 
 
-class Packed:
+class PackedImages:
     """Images of a packed file, all read into memory at opening, so that threads can share them.
 
     `split`: "train", "validation", or None for both. FileNotFoundError, ValueError: no such file, not a
@@ -84,7 +84,7 @@ def write_packed(
     }
     _check(path, content, len(classes))
     content["split"] = content["split"].astype(np.uint8)
-    with replacing(path) as raw, h5py.File(raw, "w") as file:
+    with atomic_write(path) as raw, h5py.File(raw, "w") as file:
         file.attrs.update(format=FORMAT, version=VERSION, origin=origin, licence=licence)
         file.attrs["classes"] = np.array(classes, h5py.string_dtype())
         for name, values in content.items():

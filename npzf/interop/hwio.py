@@ -15,7 +15,7 @@ import numpy as np
 
 from npzf.models import alexnet
 from npzf.network import INPUT, Network
-from npzf.scaling import Scaling
+from npzf.preprocessing import Preprocessing
 
 FED = re.compile(r"(RGB|BGR) in \[0, ?(1|255)\],? minus mean(,? over std)?")
 EXAMPLE = "'RGB in [0,1], minus mean, over std'"
@@ -26,11 +26,11 @@ def alexnet_features() -> Network:
     whole = alexnet()
     names = list(whole.layers)
     rows = [(name, whole.layers[name], whole.sources[name]) for name in names[: names.index("pool5") + 1]]
-    return Network(whole.input_shape, rows, initial=0.0)
+    return Network(whole.input_shape, rows, weight_init=0.0)
 
 
 def from_hwio(net: Network, path: str | Path) -> Network:
-    """Sets every parameter of the net, and its scaling, from such a file; returns the net, which takes RGB in any case.
+    """Sets every parameter of the net, and its preprocessing, from such a file; returns the net, which takes RGB in any case.
 
     Filters trained on BGR have their channels turned round, and mean and std become pixels in [0, 255]: the same net.
     FileNotFoundError; ValueError if the file and the net do not fit, which leaves the net as it was.
@@ -43,17 +43,17 @@ def from_hwio(net: Network, path: str | Path) -> Network:
     except OSError as error:
         raise ValueError(f"{path}: not HDF5, or damaged, expected weights as HDF5") from error
     with file:
-        order, scaling = _scaling(file, net)
+        order, preprocessing = _scaling(file, net)
         stored = _parameters(file, net)
     for name, value in stored.items():
         if net.sources[name.rpartition("/")[0]] == (INPUT,) and name.endswith("/weight"):
             value = value[..., order]
         net.parameters[name][...] = value
-    net.scaling = scaling
+    net.preprocessing = preprocessing
     return net
 
 
-def _scaling(file: h5py.File, net: Network) -> tuple[list[int], Scaling]:
+def _scaling(file: h5py.File, net: Network) -> tuple[list[int], Preprocessing]:
     """Where the net's channels R, G, B lie among the file's, and how pixels [0, 255] in that order become the net's input."""
     layout, text = (str(file.attrs.get(name)) for name in ("layout", "input"))
     if not layout.startswith("HWIO"):
@@ -65,9 +65,9 @@ def _scaling(file: h5py.File, net: Network) -> tuple[list[int], Scaling]:
     order = [0, 1, 2] if channels == "RGB" else [2, 1, 0]
     unit = 255 / int(most)
     mean = _three(file, "mean")[order] * unit
-    scaling = Scaling(mean, (_three(file, "std")[order] if divided else np.ones(3)) * unit)
-    scaling.check(net.input_shape)
-    return order, scaling
+    preprocessing = Preprocessing(mean, (_three(file, "std")[order] if divided else np.ones(3)) * unit)
+    preprocessing.check(net.input_shape)
+    return order, preprocessing
 
 
 def _three(file: h5py.File, name: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 
 from npzf.geometry import Field
-from npzf.layers.layer import Keep, Layer
+from npzf.layers.layer import Layer, Save
 
 
 @dataclass(eq=False)
@@ -23,7 +23,7 @@ class Concatenate(Layer):
     def receptive_field(self, *below):
         return reduce(Field.union, below)
 
-    def forward(self, *xs, keep=Keep.NOTHING):
+    def forward(self, *xs, keep=Save.NOTHING):
         """Arrays (N, H, W, C) -> y (N, H, W, sum of the C)."""
         self.edges = np.cumsum([x.shape[3] for x in xs])[:-1]
         return np.concatenate(xs, axis=3)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npzf.geometry import output_size
-from npzf.layers.layer import Keep, Layer, initial_weight, positive
+from npzf.layers.layer import Layer, Save, initial_weight, require_positive
 from npzf.ops import convolution as op
 
 
@@ -27,7 +27,7 @@ class Conv(Layer):
     ceil: bool = False
 
     def __post_init__(self):
-        positive("Conv", maps=self.maps, window=self.window, stride=self.stride, groups=self.groups)
+        require_positive("Conv", maps=self.maps, window=self.window, stride=self.stride, groups=self.groups)
         if self.maps % self.groups:
             raise ValueError(f"Conv: maps is {self.maps}, expected a multiple of groups, {self.groups}")
 
@@ -40,14 +40,14 @@ class Conv(Layer):
     def receptive_field(self, below):
         return below.through(self.window, self.stride, self.pad)
 
-    def create(self, shape, initial, generator, dtype):
+    def initialize(self, shape, initial, generator, dtype):
         weight = (self.maps, self.window, self.window, shape[2] // self.groups)
         self.parameters["weight"] = initial_weight(weight, initial, generator, dtype)
         self.parameters["bias"] = np.zeros(self.maps, dtype)  # biases 0 (section 3)
 
-    def forward(self, x, keep=Keep.NOTHING, relu=False):
+    def forward(self, x, keep=Save.NOTHING, relu=False):
         """x (N, H, W, C) -> y (N, OH, OW, O); relu: the rectification that follows is done here."""
-        self.kept = x if keep >= Keep.GRADIENTS else None
+        self.kept = x if keep >= Save.GRADIENTS else None
         self.size = x.shape[1:3]
         weight, bias = self.parameters["weight"], self.parameters["bias"]
         return op.convolve(x, weight, bias, **self._geometry(), ceil=self.ceil, relu=relu)

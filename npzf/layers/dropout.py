@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from npzf.layers.layer import Keep, Layer
+from npzf.layers.layer import Layer, Save
 from npzf.ops import elementwise as op
 
 
@@ -19,12 +19,12 @@ class Dropout(Layer):
             raise ValueError(f"Dropout: rate is {self.rate}, expected at least 0 and below 1")
         self.seed, self.calls = 0, 0
 
-    def create(self, shape, initial, generator, dtype):
+    def initialize(self, shape, initial, generator, dtype):
         self.seed, self.calls = int(generator.integers(2**63)), 0
 
-    def forward(self, x, keep=Keep.NOTHING):
+    def forward(self, x, keep=Save.NOTHING):
         """x -> y of the same shape."""
-        if keep < Keep.TRAIN:
+        if keep < Save.TRAIN:
             self.kept = None
             return x
         self.calls += 1

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npzf.geometry import Field
-from npzf.parts import Part
+from npzf.regions import Part
 
 Shape = tuple[int, ...]
 
 
-class Keep(IntEnum):
+class Save(IntEnum):
     """What a forward pass keeps for the way back; each includes those before it."""
 
     NOTHING = 0  # inference
@@ -27,7 +27,7 @@ BACKWARD_RELUS = ("deconvnet", "gradient", "guided")
 
 
 @dataclass(frozen=True)
-class Rules:
+class ProjectionRules:
     """Where deconvnets differ on the way down; the defaults are the paper's (section 2.1).
 
     overwrite: where pooling windows share a switch, the last one wins instead of all adding up.
@@ -45,9 +45,9 @@ class Rules:
             raise ValueError(f"relu is {self.relu!r}, expected one of {', '.join(BACKWARD_RELUS)}")
 
     @property
-    def keep(self) -> Keep:
+    def keep(self) -> Save:
         """What the forward pass must keep for a walk down by these rules."""
-        return Keep.GRADIENTS if self.norm_gradient or self.relu != "deconvnet" else Keep.SWITCHES
+        return Save.GRADIENTS if self.norm_gradient or self.relu != "deconvnet" else Save.SWITCHES
 
 
 @dataclass(eq=False)
@@ -74,25 +74,25 @@ class Layer:
         """The receptive field of this layer's units, from that of the layer below."""
         return below
 
-    def create(self, shape: Shape, initial: str | float, generator: np.random.Generator, dtype: np.dtype) -> None:
+    def initialize(self, shape: Shape, initial: str | float, generator: np.random.Generator, dtype: np.dtype) -> None:
         """Makes the parameters for this input shape; most layers have none."""
 
-    def forward(self, x: np.ndarray, keep: Keep = Keep.NOTHING) -> np.ndarray:
+    def forward(self, x: np.ndarray, keep: Save = Save.NOTHING) -> np.ndarray:
         """x -> y, both starting with the N images."""
         raise NotImplementedError
 
     def backward(self, gy: np.ndarray) -> np.ndarray:
-        """gy -> gx, after forward(x, Keep.GRADIENTS or more); sets the gradients."""
+        """gy -> gx, after forward(x, Save.GRADIENTS or more); sets the gradients."""
         raise NotImplementedError
 
     def parameter_gradients(self, gy: np.ndarray) -> None:
         """The part of backward that sets the gradients; alone it serves the lowest layer, whose gx nobody needs."""
 
-    def project(self, y: np.ndarray, rules: Rules) -> np.ndarray:
+    def project(self, y: np.ndarray, rules: ProjectionRules) -> np.ndarray:
         """The deconvnet's step down, y -> x, after forward(x, rules.keep or more)."""
         raise NotImplementedError
 
-    def project_part(self, part: Part, rules: Rules) -> Part:
+    def project_part(self, part: Part, rules: ProjectionRules) -> Part:
         """The same for single units within their receptive field; as it stands for layers that treat every number alike."""
         return replace(part, values=self.project(part.values, rules))
 
@@ -105,7 +105,7 @@ def initial_weight(shape: Shape, initial: str | float, generator: np.random.Gene
     return weight
 
 
-def positive(layer: str, **values: int) -> None:
+def require_positive(layer: str, **values: int) -> None:
     """ValueError for the first value that is not a whole number of at least 1."""
     for name, value in values.items():
         if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:

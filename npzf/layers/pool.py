@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from npzf.geometry import output_size
-from npzf.layers.layer import Keep, Layer, positive
+from npzf.layers.layer import Layer, Save, require_positive
 from npzf.ops import pooling as op
-from npzf.parts import unpool as unpool_part
+from npzf.regions import unpool as unpool_part
 
 
 @dataclass(eq=False)
@@ -22,7 +22,7 @@ class MaxPool(Layer):
     ceil: bool = False
 
     def __post_init__(self):
-        positive("MaxPool", window=self.window, stride=self.stride)
+        require_positive("MaxPool", window=self.window, stride=self.stride)
 
     def shape(self, shape):
         if len(shape) != 3:
@@ -32,9 +32,9 @@ class MaxPool(Layer):
     def receptive_field(self, below):
         return below.through(self.window, self.stride, self.pad)
 
-    def forward(self, x, keep=Keep.NOTHING):
+    def forward(self, x, keep=Save.NOTHING):
         """x (N, H, W, C) -> y (N, OH, OW, C)."""
-        y, self.kept = op.max_pool(x, self.window, self.stride, self.pad, self.ceil, record=keep > Keep.NOTHING)
+        y, self.kept = op.max_pool(x, self.window, self.stride, self.pad, self.ceil, record=keep > Save.NOTHING)
         return y
 
     def backward(self, gy):
@@ -65,7 +65,7 @@ class GlobalAveragePool(Layer):
     def receptive_field(self, below):
         return replace(below, whole=True)
 
-    def forward(self, x, keep=Keep.NOTHING):
+    def forward(self, x, keep=Save.NOTHING):
         """x (N, H, W, C) -> y (N, C)."""
         self.size = x.shape[1:3]
         return x.mean((1, 2))

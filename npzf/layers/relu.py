@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from npzf.layers.layer import Keep, Layer
+from npzf.layers.layer import Layer, Save
 from npzf.ops import elementwise as op
 
 
 @dataclass(eq=False)
-class Relu(Layer):
+class ReLU(Layer):
     """y = max(x, 0)."""
 
-    def forward(self, x, keep=Keep.NOTHING, done=False):
+    def forward(self, x, keep=Save.NOTHING, done=False):
         """x -> y of the same shape; done: the layer below has rectified x already."""
         y = x if done else op.rectify(x)
-        self.kept = y if keep >= Keep.GRADIENTS else None
+        self.kept = y if keep >= Save.GRADIENTS else None
         return y
 
     def backward(self, gy):

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from npzf.backend.threads import parallel_for
 from npzf.geometry import output_size
 from npzf.ops.twins import twin
-from npzf.threads import split
 
 SMALL = 10**6  # multiplications
 BLOCK_BYTES = 4 << 20  # columns of one block; of the sizes that benchmarks/blocks.py tries 4 and 8 MB are the fastest
@@ -148,7 +148,7 @@ def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False, rel
             if relu:
                 np.maximum(ys, 0, out=ys)
 
-    split(some, x.shape[0])
+    parallel_for(some, x.shape[0])
     return y
 
 
@@ -174,7 +174,7 @@ def convolve_transpose(y, weight, size, *, stride=1, pad=0, groups=1) -> np.ndar
                 _product(ys[:, maps_out], filters, columns)
                 col2im(columns, window, rows, x[block, ..., maps_in])
 
-    split(some, y.shape[0])
+    parallel_for(some, y.shape[0])
     return x
 
 
@@ -200,7 +200,7 @@ def filter_gradient(x, gy, weight, *, stride=1, pad=0, groups=1) -> np.ndarray:
                 gweight[maps_out] += gys[:, maps_out].T @ columns
         return gweight
 
-    return sum(split(some, x.shape[0])).reshape(weight.shape)
+    return sum(parallel_for(some, x.shape[0])).reshape(weight.shape)
 
 
 @twin

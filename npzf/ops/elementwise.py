@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from npzf.arrays import generator
+from npzf.backend.arrays import generator
+from npzf.backend.threads import parallel_for
 from npzf.ops.twins import twin
-from npzf.threads import split
 
 
 @twin
 def rectify(x: np.ndarray) -> np.ndarray:
     """max(x, 0), any shape; on the way up and, unlike a gradient, on the way down too (section 2.1). NaN stays NaN."""
     y = np.empty(x.shape, x.dtype)
-    split(lambda part: np.maximum(x[part], 0, out=y[part]), x.shape[0])
+    parallel_for(lambda part: np.maximum(x[part], 0, out=y[part]), x.shape[0])
     return y
 
 
@@ -21,13 +21,13 @@ def rectify(x: np.ndarray) -> np.ndarray:
 def rectify_gradient(y: np.ndarray, gy: np.ndarray) -> np.ndarray:
     """gx = gy where y = rectify(x) is positive, else 0; any shape."""
     gx = np.empty(gy.shape, gy.dtype)
-    split(lambda part: np.multiply(gy[part], y[part] > 0, out=gx[part]), gy.shape[0])
+    parallel_for(lambda part: np.multiply(gy[part], y[part] > 0, out=gx[part]), gy.shape[0])
     return gx
 
 
 @twin
 def dropout_mask(x: np.ndarray, rate: float, seed: int, call: int) -> np.ndarray:
-    """Like x: 0 with probability rate, else 1 / (1 - rate), so that nothing needs scaling at test time (the paper halves there).
+    """Like x: 0 with probability rate, else 1 / (1 - rate), so that nothing needs preprocessing at test time (the paper halves there).
 
     The mask depends on seed and call alone: the call-th mask of a layer is the same however training got there.
     """

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from npzf.backend.threads import parallel_for
 from npzf.geometry import output_size
 from npzf.ops.twins import twin
-from npzf.threads import split
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def max_pool(x, window, stride, pad=0, ceil=False, record=True) -> tuple[np.ndar
                 rank = _first_maximum(x[i], y[i], taps)
                 np.add(place[rank], first[:, :, None], out=index[i], casting="unsafe")
 
-    split(some, n)
+    parallel_for(some, n)
     return y, Switches(index, (h, w), (window, stride, pad)) if record else None
 
 
@@ -108,5 +108,5 @@ def unpool(y: np.ndarray, switches: Switches, overwrite: bool = False) -> np.nda
             else:
                 np.add.at(x[i].reshape(-1), flat, y[i].ravel())
 
-    split(some, n)
+    parallel_for(some, n)
     return x

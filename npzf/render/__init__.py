@@ -8,7 +8,7 @@ from npzf.render.invariance import invariance_figure
 from npzf.render.occlusion import occlusion_figure
 from npzf.render.optimum import Exhibit, optimum_film, optimum_sheet
 from npzf.render.page import Section, write_page
-from npzf.render.pictures import enlarge, filters, grid, legible, mid_grey, mid_grey_each, save_png, shrunk
+from npzf.render.pictures import downscale, enlarge, filters, grid, save_png, to_grey, to_grey_each, to_grey_robust
 from npzf.render.plots import heat_map, loss_plot, read_log
 from npzf.render.tiles import save_tiles
 
@@ -17,24 +17,24 @@ __all__ = [
     "Section",
     "animation",
     "architecture_figure",
+    "downscale",
     "enlarge",
     "explain_figure",
     "filters",
     "grid",
     "heat_map",
     "invariance_figure",
-    "legible",
     "loss_plot",
-    "mid_grey",
-    "mid_grey_each",
     "occlusion_figure",
     "optimum_film",
     "optimum_sheet",
     "read_log",
     "save_png",
     "save_tiles",
-    "shrunk",
     "strip",
+    "to_grey",
+    "to_grey_each",
+    "to_grey_robust",
     "top_sheet",
     "write_page",
 ]

@@ -21,7 +21,7 @@ def architecture_figure(
     path: str | Path,
     limit: float = FILTER_RMS,
 ) -> Path:
-    """Draw a Diagnosis for each net, a column a net, as a PNG; returns the path.
+    """Draw a LayerDiagnosis for each net, a column a net, as a PNG; returns the path.
 
     clipped: its filters (O, KH, KW, C) after the clip at RMS `limit`; noise (3,): the spectral shares of white noise; names: of
     the nets. Filters are shown where they have 1 or 3 channels, all of one net with one scale, so that those that dominate are

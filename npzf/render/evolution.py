@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npzf.render.labelled import labelled, large_enough, write_frames
+from npzf.render.labelled import labelled, upscale_to, write_frames
 from npzf.render.lettering import PAPER, lettering
 from npzf.render.pictures import grid
 
@@ -51,7 +51,7 @@ def _frames(pictures: np.ndarray, epochs: Sequence[int]) -> list[np.ndarray]:
 
 def _checked(pictures: np.ndarray, epochs: Sequence[int]) -> np.ndarray:
     """The pictures in three channels, enlarged if small; ValueError unless there is an epoch for each column."""
-    pictures = large_enough(pictures, "maps, epochs", LEGIBLE)
+    pictures = upscale_to(pictures, "maps, epochs", LEGIBLE)
     if len(epochs) != pictures.shape[1]:
         raise ValueError(f"epochs must name each of the {pictures.shape[1]} columns, got {len(epochs)} numbers")
     return pictures

@@ -7,9 +7,9 @@ import numpy as np
 
 from npzf.render import plots
 from npzf.render.occlusion import _map
-from npzf.render.pictures import MID_GREY, centred, enlarge, grid, legible, shrunk
+from npzf.render.pictures import MID_GREY, downscale, enlarge, grid, pad_to, to_grey_robust
 
-LEGIBLE = 96  # pixels: smaller tiles are enlarged by a whole factor, larger ones shrunk
+LEGIBLE = 96  # pixels: smaller tiles are enlarged by a whole factor, larger ones downscale
 
 
 def explain_figure(
@@ -23,7 +23,7 @@ def explain_figure(
     """Draw one photograph, uint8 (H, W, 3), as a PNG; returns the path.
 
     names, probabilities: its most probable classes, most probable first; occlusions: an Occlusion for each of the first of
-    them; layers: a Strongest for each layer, lowest first. OSError if the file cannot be written.
+    them; layers: a ImageTopMaps for each layer, lowest first. OSError if the file cannot be written.
     """
     import matplotlib
 
@@ -61,13 +61,13 @@ def _bars(axes, names: Sequence[str], probabilities: Sequence[float]) -> None:
 def _strip(layer) -> np.ndarray:
     """Projections side by side, then the patches; all as large as the largest, and about LEGIBLE."""
     largest = max(side for tile in (*layer.projections, *layer.patches) for side in tile.shape[:2])
-    # shrunk before its scale is chosen: shrinking averages fine strokes away, and they would be faint
-    small = [[shrunk(tile, LEGIBLE / largest) for tile in tiles] for tiles in (layer.projections, layer.patches)]
-    tiles = [legible(projection)[0] for projection in small[0]], small[1]
+    # Downscaled before its scale is chosen: shrinking averages fine strokes away, and they would be faint
+    small = [[downscale(tile, LEGIBLE / largest) for tile in tiles] for tiles in (layer.projections, layer.patches)]
+    tiles = [to_grey_robust(projection)[0] for projection in small[0]], small[1]
     side = min(largest, LEGIBLE)
     zoom = -(-LEGIBLE // side)
     blocks = [
-        grid([enlarge(centred(tile, side, side, MID_GREY), zoom) for tile in some], len(some), max(2, zoom * side // 24))
+        grid([enlarge(pad_to(tile, side, side, MID_GREY), zoom) for tile in some], len(some), max(2, zoom * side // 24))
         for some in tiles
     ]
     return grid(blocks, 2, zoom * side // 4)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from npzf.render.lettering import PALE_INK, PAPER, lettering, text_width
-from npzf.render.pictures import MID_GREY, centred, enlarge, grid
+from npzf.render.pictures import MID_GREY, enlarge, grid, pad_to
 
 EMPTY = 236  # an empty cell is lighter than zero, so that "nothing found" differs from "projected to nothing"
 LEGIBLE = 36  # pixels: tiles smaller than this are enlarged, by whole factors
@@ -23,7 +23,7 @@ def top_sheet(
 
     `projections[m]` and `patches[m]` hold up to nine uint8 tiles (h, w, 1 or 3), strongest first, in raster
     order; `values[m]` their activations, of which the label gives the largest and the smallest. Tiles that
-    the border of the image clipped are centred on mid-grey; missing ones leave a light cell. Small tiles are
+    the border of the image clipped are pad_to on mid-grey; missing ones leave a light cell. Small tiles are
     enlarged by a whole factor, the same for all. Raises ValueError when the lists do not match. Source:
     figure 2.
     """
@@ -53,7 +53,7 @@ def _exhibit(projections, patches, name, values, zoom, cell) -> np.ndarray:
 
 
 def _block(tiles: Sequence[np.ndarray], zoom: int, cell: int, gap: int) -> np.ndarray:
-    cells = [centred(enlarge(tile, zoom), cell, cell, MID_GREY) for tile in tiles]
+    cells = [pad_to(enlarge(tile, zoom), cell, cell, MID_GREY) for tile in tiles]
     cells += [np.full((cell, cell, 3), EMPTY, np.uint8)] * (9 - len(cells))
     return grid(cells, 3, gap)
 

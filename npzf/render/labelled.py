@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from npzf.files import write_whole
 from npzf.render.lettering import PALE_INK, PAPER, lettering, text_width
 from npzf.render.pictures import enlarge
+from npzf.storage.atomic import atomic_write_bytes
 
 
 def labelled(
@@ -58,10 +58,10 @@ def write_frames(frames: Sequence[np.ndarray], path: str | Path, times: Sequence
     options = {"lossless": True, "method": 2} if kind == "webp" else {"optimize": False}
     file = io.BytesIO()
     first.save(file, kind, save_all=True, append_images=others, duration=list(times), loop=0, **options)
-    return write_whole(path, file.getvalue())
+    return atomic_write_bytes(path, file.getvalue())
 
 
-def large_enough(pictures: np.ndarray, what: str, side: int) -> np.ndarray:
+def upscale_to(pictures: np.ndarray, what: str, side: int) -> np.ndarray:
     """Pictures uint8 (rows, columns, h, w, 1 or 3) in three channels, enlarged by a whole factor if smaller than `side`.
 
     ValueError for another kind of array; what: the names of its rows and columns there.

@@ -22,7 +22,7 @@ def text_width(text: str, size: int) -> int:
 def lettering(
     text: str, size: int, height: int, width: int, *, align: str = "left", ink: int = INK, paper: int = PAPER
 ) -> np.ndarray:
-    """One line of text as a picture, uint8 (height, width, 3), set at `size` pixels and centred vertically.
+    """One line of text as a picture, uint8 (height, width, 3), set at `size` pixels and pad_to vertically.
 
     `align` is "left", "middle" or "right"; `ink` and `paper` are grey levels in [0, 255].
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from npzf.render import plots
-from npzf.render.pictures import MID_GREY, centred, grid
+from npzf.render.pictures import MID_GREY, grid, pad_to
 
 SHOWN = 8  # classes named in panel (e); the rest is "others"
 
@@ -34,7 +34,7 @@ def occlusion_figure(
     if study.activity is None:
         raise ValueError("study was made without a layer, expected one with the activity of its strongest map")
     height, width = np.shape(picture)[:2]
-    picture = centred(picture, height, width, MID_GREY)
+    picture = pad_to(picture, height, width, MID_GREY)
     name = str if classes is None else classes.__getitem__
     with matplotlib.rc_context(plots.STYLE):
         figure = plots._figure(17.5, 2.9 * height / width + 0.9)
@@ -83,7 +83,7 @@ def _tiles(axes, tiles: Sequence[np.ndarray]) -> None:
     side = max(max(tile.shape[:2]) for tile in tiles)
     columns = math.ceil(math.sqrt(len(tiles)))
     axes.imshow(
-        grid([centred(tile, side, side, MID_GREY) for tile in tiles], columns, max(2, side // 24)), interpolation="antialiased"
+        grid([pad_to(tile, side, side, MID_GREY) for tile in tiles], columns, max(2, side // 24)), interpolation="antialiased"
     )
     axes.add_patch(Rectangle((-0.5, -0.5), side, side, fill=False, ec="#000000", lw=2))
     axes.axis("off")

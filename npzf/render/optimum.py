@@ -1,4 +1,4 @@
-"""Optimal inputs and invariances, which section 1.1 compares with: sheets for print, and films along great circles."""
+"""Optimal inputs and invariances, which section 1.1 compares with: sheets for print, and animations along great circles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from npzf.render.labelled import labelled, large_enough, write_frames
+from npzf.render.labelled import labelled, upscale_to, write_frames
 from npzf.render.lettering import PAPER, lettering, text_width
 from npzf.render.pictures import grid
 
 LEGIBLE = 110  # pixels: smaller pictures are enlarged, by whole factors
-MOVING, RESTING = 80, 640  # milliseconds that a frame of a film stays, and the optimum
+MOVING, RESTING = 80, 640  # milliseconds that a frame of a great_circle stays, and the optimum
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _titled(title: str, body: np.ndarray, longest: str = "") -> np.ndarray:
 
 def _checked(exhibit: Exhibit) -> tuple[np.ndarray, np.ndarray]:
     """Pictures in three channels, large enough, and what is kept."""
-    pictures, kept = large_enough(exhibit.pictures, "directions, angles", LEGIBLE), np.asarray(exhibit.kept)
+    pictures, kept = upscale_to(exhibit.pictures, "directions, angles", LEGIBLE), np.asarray(exhibit.kept)
     if kept.shape != pictures.shape[:2] or len(exhibit.angles) != pictures.shape[1]:
         found = f"{kept.shape} and {len(exhibit.angles)}"
         raise ValueError(

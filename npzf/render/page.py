@@ -11,7 +11,7 @@ from string import Template
 
 from PIL import Image, UnidentifiedImageError
 
-from npzf.files import write_whole
+from npzf.storage.atomic import atomic_write_bytes
 
 KINDS = {"PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
 SMALL = 320  # pixels: narrower pictures are shown enlarged, with sharp pixels
@@ -46,7 +46,7 @@ def write_page(path: str | Path, title: str, introduction: str, sections: Sequen
         contents=_contents(sections) if len(sections) > 1 else "",
         sections="\n".join(_section(number, section) for number, section in enumerate(sections, 1)),
     )
-    return write_whole(path, page.encode("utf-8"))
+    return atomic_write_bytes(path, page.encode("utf-8"))
 
 
 def _contents(sections: Sequence[Section]) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from npzf.files import write_whole
+from npzf.storage.atomic import atomic_write_bytes
 
 MID_GREY = 128  # zero; +-scale then reaches 255 and 1, so both signs have 127 steps
 CLIPPED, BEYOND = 0.003, 2.5  # this share of a picture's numbers may be clipped, none larger than 2.5 times the scale
 
 
-def mid_grey(signed: np.ndarray, scale: float | None = None) -> tuple[np.ndarray, float]:
+def to_grey(signed: np.ndarray, scale: float | None = None) -> tuple[np.ndarray, float]:
     """Signed values (..., H, W, C), C 1 or 3 -> (picture uint8, same shape; scale). Figure 2.
 
     Symmetric about zero: 0 is exactly 128, +scale is 255 and -scale is 1; what lies outside is clipped. The
@@ -23,31 +23,31 @@ def mid_grey(signed: np.ndarray, scale: float | None = None) -> tuple[np.ndarray
     not positive.
     """
     signed = _signed(signed)
-    largest = float(np.abs(signed).max(initial=0))
+    largest = float(np.abs(signed).max(weight_init=0))
     scale = largest if scale is None else float(scale)
     if not math.isfinite(scale) or scale < 0 or (scale == 0 and largest > 0):
         raise ValueError(f"scale must be a positive finite number, got {scale}")
     return _about_mid_grey(signed, scale), scale
 
 
-def mid_grey_each(signed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def to_grey_each(signed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Signed pictures (N, H, W, C) -> (uint8 (N, H, W, C), scales (N,)), each with a scale of its own.
 
-    As `mid_grey`, picture by picture; raises ValueError in the same cases.
+    As `to_grey`, picture by picture; raises ValueError in the same cases.
     """
     signed = _signed(signed)
     if signed.ndim != 4:
         raise ValueError(f"signed must be (N, H, W, C), got shape {signed.shape}")
-    scales = np.abs(signed).max(axis=(1, 2, 3), initial=0)
+    scales = np.abs(signed).max(axis=(1, 2, 3), weight_init=0)
     return _about_mid_grey(signed, scales[:, None, None, None]), scales
 
 
-def legible(signed: np.ndarray) -> tuple[np.ndarray, float]:
-    """As `mid_grey`, on the scale that shows most of a projection: that of `scale_of`, which is returned with the picture."""
-    return mid_grey(signed, scale_of(signed))
+def to_grey_robust(signed: np.ndarray) -> tuple[np.ndarray, float]:
+    """As `to_grey`, on the scale that shows most of a projection: that of `robust_scale`, which is returned with the picture."""
+    return to_grey(signed, robust_scale(signed))
 
 
-def scale_of(signed: np.ndarray) -> float:
+def robust_scale(signed: np.ndarray) -> float:
     """The |value| to be drawn as black or white: with the largest itself, a few bright dots would leave the rest faint."""
     size = np.abs(signed)
     return max(float(np.quantile(size, 1 - CLIPPED)), float(size.max()) / BEYOND)
@@ -60,7 +60,7 @@ def enlarge(picture: np.ndarray, factor: int) -> np.ndarray:
     return np.asarray(picture).repeat(int(factor), axis=-3).repeat(int(factor), axis=-2)
 
 
-def shrunk(picture: np.ndarray, share: float) -> np.ndarray:
+def downscale(picture: np.ndarray, share: float) -> np.ndarray:
     """Picture (h, w, C), float or uint8 -> the same with sides of `share` times as many pixels, averaged; if share < 1."""
     if share >= 1:
         return picture
@@ -70,7 +70,7 @@ def shrunk(picture: np.ndarray, share: float) -> np.ndarray:
     return small if picture.dtype.kind == "f" else np.rint(small.clip(0, 255)).astype(np.uint8)
 
 
-def centred(tile: np.ndarray, height: int, width: int, background: int) -> np.ndarray:
+def pad_to(tile: np.ndarray, height: int, width: int, background: int) -> np.ndarray:
     """Tile uint8 (h, w, C), C 1 or 3 -> (height, width, 3), in the middle of a cell of grey `background`."""
     tile = np.asarray(tile)
     if tile.dtype != np.uint8 or tile.ndim != 3 or tile.shape[2] not in (1, 3):
@@ -99,7 +99,7 @@ def grid(tiles: np.ndarray | Sequence[np.ndarray], columns: int, gap: int = 2, b
     canvas = np.full(canvas_size, background, np.uint8)
     for k, tile in enumerate(tiles):
         top, left = k // columns * (height + gap), k % columns * (width + gap)
-        canvas[top : top + height, left : left + width] = centred(tile, height, width, background)
+        canvas[top : top + height, left : left + width] = pad_to(tile, height, width, background)
     return canvas
 
 
@@ -108,9 +108,9 @@ def filters(weight: np.ndarray, zoom: int = 6, scale: float | None = None) -> np
 
     Each filter has its own scale about its own zero. With `scale` (in units of the weights) all share that
     one, which shows which filters dominate, as in figure 6 (a). Source: figure 6. Raises ValueError as
-    `mid_grey` does.
+    `to_grey` does.
     """
-    pictures = mid_grey_each(weight)[0] if scale is None else mid_grey(weight, scale)[0]
+    pictures = to_grey_each(weight)[0] if scale is None else to_grey(weight, scale)[0]
     columns = math.ceil(math.sqrt(1.5 * len(pictures)))  # three wide to two high: 96 filters are 12 x 8
     return grid(enlarge(pictures, zoom), columns, gap=max(1, zoom // 2))
 
@@ -127,8 +127,8 @@ def save_png(picture: np.ndarray, path: str | Path, **text: object) -> Path:
     for key, value in text.items():
         entries.add_text(key, str(value))
     file = io.BytesIO()
-    Image.fromarray(centred(picture, height, width, MID_GREY)).save(file, "PNG", pnginfo=entries, optimize=True)
-    return write_whole(path, file.getvalue())
+    Image.fromarray(pad_to(picture, height, width, MID_GREY)).save(file, "PNG", pnginfo=entries, optimize=True)
+    return atomic_write_bytes(path, file.getvalue())
 
 
 def _signed(signed: np.ndarray) -> np.ndarray:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from npzf.files import write_whole
-from npzf.render.pictures import MID_GREY, centred
+from npzf.render.pictures import MID_GREY, pad_to
+from npzf.storage.atomic import atomic_write_bytes
 
 COLUMNS = ("epoch", "train_loss", "train_error", "validation_loss", "validation_error", "rate")
 TRAIN, VALIDATION, QUIET = "#0072b2", "#d55e00", "#6b6b6b"  # Okabe and Ito's blue and vermilion; grey
@@ -94,7 +94,7 @@ def heat_map(
         shape = len(centres_y), len(centres_x)
         raise ValueError(f"values must be {shape}, as the centres are, and not all NaN; got {values.shape}")
     height, width = np.shape(picture)[:2]
-    picture = centred(picture, height, width, MID_GREY)
+    picture = pad_to(picture, height, width, MID_GREY)
     with matplotlib.rc_context(STYLE):
         figure = _figure(6.4, 6.4 * 0.42 * height / width + 0.6)
         left, right = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -130,7 +130,7 @@ def _course(axes, log: Mapping[str, np.ndarray], what: str, guess: float | None)
         marker = "o" if there.sum() < 25 else None
         label = "training" if name == "train" else name
         axes.plot(epoch[there], values[there], color=colour, lw=1.4, marker=marker, ms=2.5, label=label)
-        highest = max(highest, values[there].max(initial=0))
+        highest = max(highest, values[there].max(weight_init=0))
     if guess is not None:
         axes.axhline(guess, color=QUIET, lw=0.9, ls=":")
         axes.annotate("guessing", (1, guess), (0, 2), **_quiet(axes.get_yaxis_transform(), "right", "bottom"))
@@ -187,4 +187,4 @@ def _save(figure, path: str | Path) -> Path:
         raise ValueError(f"path must end in .png, got {path}")
     file = io.BytesIO()
     figure.savefig(file, format="png", bbox_inches="tight", pad_inches=0.06)
-    return write_whole(path, file.getvalue())
+    return atomic_write_bytes(path, file.getvalue())

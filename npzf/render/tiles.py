@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from npzf.render.pictures import legible, save_png
+from npzf.render.pictures import save_png, to_grey_robust
 
 LONGEST = 60  # characters of an image's name within a file's
 
@@ -22,7 +22,7 @@ def save_tiles(
 ) -> list[Path]:
     """Writes two PNGs for each activation, LAYER_mapM_rankR_imageI-NAME_valueV_projection.png and ..._patch.png; their paths.
 
-    top: the layer's Top; projections, patches: for each of these maps its signed pictures and uint8 patches, strongest first, as
+    top: the layer's TopActivations; projections, patches: for each of these maps its signed pictures and uint8 patches, strongest first, as
     studies.pictures gives them; name: index of an image -> its name. Ranks begin with 1. A projection's file also holds its scale
     as text, the |value| drawn as black or white. OSError if a file cannot be written.
     """
@@ -32,7 +32,7 @@ def save_tiles(
             index, value = int(top.images[m, k]), float(top.values[m, k])
             stem = tile_stem(layer, m, k + 1, index, name(index), value)
             words = {"layer": layer, "map": m, "rank": k + 1, "image": name(index), "value": value}
-            picture, scale = legible(projection)
+            picture, scale = to_grey_robust(projection)
             written.append(save_png(picture, Path(folder) / f"{stem}_projection.png", **words, scale=scale))
             written.append(save_png(patch, Path(folder) / f"{stem}_patch.png", **words))
     return written

@@ -1,42 +1,42 @@
 """The paper's figures and Table 1, one file each."""
 
-from npzf.studies.architecture import Diagnosis, diagnose
-from npzf.studies.atlas import Survey, survey
+from npzf.studies.architecture import LayerDiagnosis, diagnose_layer
+from npzf.studies.atlas import MapStatistics, map_statistics
 from npzf.studies.correspondence import Correspondence, correspondence
 from npzf.studies.evolution import Evolution
 from npzf.studies.hessian import hessian_invariances
 from npzf.studies.invariance import Invariance, invariance
 from npzf.studies.occlusion import Occlusion, occlusion
-from npzf.studies.optimum import Invariances, Optimum, film, invariances, optimum
+from npzf.studies.optimum import Invariances, OptimalInput, great_circle, invariances, optimal_input
 from npzf.studies.saliency import class_model, grad_cam, gradient, saliency
-from npzf.studies.strongest import Strongest, strongest_maps
-from npzf.studies.top import Top, pictures, top_activations
+from npzf.studies.top import TopActivations, projections_and_patches, top_activations
+from npzf.studies.top_maps import ImageTopMaps, top_maps_of_image
 
 __all__ = [
     "Correspondence",
-    "Diagnosis",
     "Evolution",
+    "ImageTopMaps",
     "Invariance",
     "Invariances",
+    "LayerDiagnosis",
+    "MapStatistics",
     "Occlusion",
-    "Optimum",
-    "Strongest",
-    "Survey",
-    "Top",
+    "OptimalInput",
+    "TopActivations",
     "class_model",
     "correspondence",
-    "diagnose",
-    "film",
+    "diagnose_layer",
     "grad_cam",
     "gradient",
+    "great_circle",
     "hessian_invariances",
     "invariance",
     "invariances",
+    "map_statistics",
     "occlusion",
-    "optimum",
-    "pictures",
+    "optimal_input",
+    "projections_and_patches",
     "saliency",
-    "strongest_maps",
-    "survey",
     "top_activations",
+    "top_maps_of_image",
 ]

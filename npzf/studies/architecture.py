@@ -12,11 +12,11 @@ from itertools import chain
 
 import numpy as np
 
-from npzf import cuda
+from npzf.backend import to_numpy
 from npzf.layers import Conv
 from npzf.network import INPUT, Network
 from npzf.ops.convolution import convolve
-from npzf.studies.answers import answers
+from npzf.predict import answers
 from npzf.studies.top import top_activations
 
 LOW, HIGH = 1 / 12, 1 / 4  # cycles per pixel of the layer's input: one cycle in 12 pixels, and half of what pixels can show
@@ -25,7 +25,7 @@ POINTS = 64  # frequencies along a side: filters are set in zeros to this size
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class LayerDiagnosis:
     """One convolution of a net, each array with an entry a map.
 
     weight (O, KH, KW, C); dead: never above zero on any image; shares (O, 3): of the filter's energy in each of BANDS;
@@ -47,7 +47,7 @@ class Diagnosis:
         return float(self.rms.max() / median) if median > 0 else np.inf
 
 
-def diagnose(net: Network, batches: Iterable[tuple], layer: str) -> Diagnosis:
+def diagnose_layer(net: Network, batches: Iterable[tuple], layer: str) -> LayerDiagnosis:
     """Looks at one convolution of a net over (x (N, H, W, C), labels, indices (N,)) batches; aliasing in the first of them.
 
     ValueError for a layer that is no convolution, or no images.
@@ -60,8 +60,8 @@ def diagnose(net: Network, batches: Iterable[tuple], layer: str) -> Diagnosis:
     if first is None:
         raise ValueError("there are no images to look at, expected at least one")
     top = top_activations(net, chain([first], batches), [layer], count=1)[layer]
-    weight = cuda.host(net.parameters[f"{layer}/weight"])
-    return Diagnosis(
+    weight = to_numpy(net.parameters[f"{layer}/weight"])
+    return LayerDiagnosis(
         layer,
         net.layers[layer].stride,
         weight,
@@ -102,11 +102,11 @@ def aliasing(net: Network, x: np.ndarray, layer: str) -> np.ndarray:
     """
     conv, source = net.layers[layer], net.sources[layer][0]
     y = x if source == INPUT else answers(net, x, [source])[source]
-    weight = cuda.host(net.parameters[f"{layer}/weight"])
+    weight = to_numpy(net.parameters[f"{layer}/weight"])
     folded, total = np.zeros(len(weight)), np.zeros(len(weight))
     for image in y:  # with stride 1 the answers are large: one image at a time
         answer = convolve(image[None].astype(net.dtype), weight, None, stride=1, pad=conv.pad, groups=conv.groups)[0]
-        energy, beyond = _answer_energy(answer), _beyond(answer.shape[:2], conv.stride)
+        energy, beyond = _answer_energy(answer), _above_nyquist(answer.shape[:2], conv.stride)
         folded += energy[beyond].sum(0)
         total += energy.sum((0, 1))
     return np.divide(folded, total, out=np.zeros_like(total), where=total > 0)
@@ -120,7 +120,7 @@ def _answer_energy(answer: np.ndarray) -> np.ndarray:
     return np.abs(np.fft.fft2(answer * fade, axes=(0, 1))) ** 2
 
 
-def _beyond(size: tuple[int, int], stride: int) -> np.ndarray:
+def _above_nyquist(size: tuple[int, int], stride: int) -> np.ndarray:
     """True (H, W) for the frequencies that a stride cannot keep apart from lower ones."""
     down, across = (np.abs(np.fft.fftfreq(side)) > 0.5 / stride for side in size)
     return down[:, None] | across

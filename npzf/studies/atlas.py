@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from npzf import cuda
+from npzf.backend import to_numpy
 from npzf.losses import softmax
 from npzf.network import Network
-from npzf.studies.passes import State, look_through
-from npzf.studies.top import Top
+from npzf.studies.top import TopActivations
+from npzf.sweep.resumable import State, sweep
 
 BINS = 32  # of a histogram, a power of two; between 17 and 32 of them are in use
 CELLS = 14  # at most so many rows and columns of places
@@ -56,7 +56,7 @@ class Histograms:
         return np.where(self.counts.any(1), np.ldexp(1.0 / BINS, self.exponents), 0.0)
 
 
-class Maps:
+class LayerStatistics:
     """What the maps of one layer did, an image counting with its strongest activation.
 
     top: the strongest of all; histograms; sums (classes, maps): of the activations above 0, by class; places (maps, rows,
@@ -67,22 +67,22 @@ class Maps:
         *plane, maps = shape
         self.cell = -(-max(plane, default=1) // CELLS)
         cells = [-(-side // self.cell) for side in plane] or [1, 1]
-        self.top = Top.empty(maps, count, dtype)
+        self.top = TopActivations.empty(maps, count, dtype)
         self.histograms = Histograms(maps)
-        self.sums = np.zeros((classes, maps))
+        self.epoch_totals = np.zeros((classes, maps))
         self.places = np.zeros((maps, *cells), np.int64)
 
     def add(self, y: np.ndarray, indices: np.ndarray, classes: np.ndarray) -> None:
         """Activations y (N, H, W, C) or (N, C) of the images of these indices (N,) and classes (N,)."""
-        self.top = self.top.merged(y, indices)
+        self.top = self.top.updated(y, indices)
         flat = y.reshape(len(y), -1, y.shape[-1])
         at = flat.argmax(1)
-        values = cuda.host(np.take_along_axis(flat, at[:, None], 1)[:, 0])
+        values = to_numpy(np.take_along_axis(flat, at[:, None], 1)[:, 0])
         if not np.isfinite(values).all():
             raise ValueError("activations are NaN or infinite, expected finite ones: the net's parameters may be")
         self.histograms.add(values)
-        np.add.at(self.sums, classes, np.maximum(values, 0))
-        rows, columns = np.divmod(cuda.host(at), y.shape[2] if y.ndim == 4 else 1)
+        np.add.at(self.epoch_totals, classes, np.maximum(values, 0))
+        rows, columns = np.divmod(to_numpy(at), y.shape[2] if y.ndim == 4 else 1)
         maps, positive = np.broadcast_to(np.arange(y.shape[-1]), at.shape), values > 0
         np.add.at(self.places, (maps[positive], rows[positive] // self.cell, columns[positive] // self.cell), 1)
 
@@ -90,20 +90,20 @@ class Maps:
         """All of it, as arrays."""
         both = {"top": self.top, "histograms": self.histograms}
         inside = {f"{name}/{part}": array for name, one in both.items() for part, array in vars(one).items()}
-        return inside | {"sums": self.sums, "places": self.places}
+        return inside | {"sums": self.epoch_totals, "places": self.places}
 
     def restore(self, state: State) -> None:
         """Goes on from what state gave."""
-        self.top = Top(*(state[f"top/{part.name}"] for part in fields(Top)))
+        self.top = TopActivations(*(state[f"top/{part.name}"] for part in fields(TopActivations)))
         for part in vars(self.histograms):
             setattr(self.histograms, part, state[f"histograms/{part}"])
-        self.sums, self.places = state["sums"], state["places"]
+        self.epoch_totals, self.places = state["sums"], state["places"]
 
 
-class Survey:
+class MapStatistics:
     """What all maps of some layers did over a set of images.
 
-    layers: name -> Maps; class_images (classes,): images of each class; images: in all; answers: for each image that is among
+    layers: name -> LayerStatistics; class_images (classes,): images of each class; images: in all; answers: for each image that is among
     some map's strongest, the net's class and its probability; empty if it does not classify.
     """
 
@@ -115,7 +115,7 @@ class Survey:
         unknown = [name for name in layers if name not in net.layers]
         if unknown:
             raise ValueError(f"layer is {unknown[0]!r}, expected one of {', '.join(net.layers)}")
-        self.layers = {name: Maps(net.shapes[name], count, groups, net.dtype) for name in layers}
+        self.layers = {name: LayerStatistics(net.shapes[name], count, groups, net.dtype) for name in layers}
         self.class_images = np.zeros(groups, np.int64)
         self.images = 0
         self.answers: dict[int, tuple[int, float]] = {}
@@ -125,7 +125,7 @@ class Survey:
         ys = self.net.activations(x, {*self.layers, self.net.last} if self.classifies else self.layers)
         group = labels if self.labelled else np.zeros(len(x), np.int64)
         if self.classifies:
-            probabilities = softmax(cuda.host(ys[self.net.last]))
+            probabilities = softmax(to_numpy(ys[self.net.last]))
             said = probabilities.argmax(1)
             group = labels if self.labelled else said
             answers = zip(said.tolist(), probabilities.max(1).tolist(), strict=True)
@@ -151,32 +151,32 @@ class Survey:
         for name, maps in self.layers.items():
             maps.restore({part: state[f"{name}/{part}"] for part in maps.state()})
 
-    def exciting(self, layer: str, count: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    def top_classes(self, layer: str, count: int = 5) -> tuple[np.ndarray, np.ndarray]:
         """The classes that excite each map most, strongest first, and their mean activations: both (maps, count or fewer).
 
         The mean is over the images of the class of max(strongest activation, 0); a class without images is left out.
         """
         seen = np.flatnonzero(self.class_images)
-        means = self.layers[layer].sums[seen] / self.class_images[seen, None]
+        means = self.layers[layer].epoch_totals[seen] / self.class_images[seen, None]
         order = np.argsort(-means, axis=0, kind="stable")[:count]
         return seen[order].T, np.take_along_axis(means, order, 0).T
 
 
-def survey(
+def map_statistics(
     net: Network,
     batches: Iterable[tuple],
     layers: Collection[str],
     count: int = 9,
     classes: int = 0,
-    unfinished: str | Path | None = None,
-) -> Survey:
-    """Looks at the images once: the `count` strongest activations of every map of these layers, and the numbers of Maps.
+    state_file: str | Path | None = None,
+) -> MapStatistics:
+    """Looks at the images once: the `count` strongest activations of every map of these layers, and the numbers of LayerStatistics.
 
     batches: (x (N, H, W, C), labels, indices (N,)) triples; classes: how many the labels have, 0 for images without labels,
-    which are put into the class that the net says, or all into one if it does not classify. unfinished: a file with which an
-    interrupted pass goes on (passes.look_through). ValueError for an unknown layer, activations that are not finite, no images,
+    which are put into the class that the net says, or all into one if it does not classify. state_file: a file with which an
+    interrupted pass goes on (passes.sweep). ValueError for an unknown layer, activations that are not finite, no images,
     or the file of another pass.
     """
-    found = Survey(net, layers, count, classes)
-    look_through(batches, found, unfinished)
+    found = MapStatistics(net, layers, count, classes)
+    sweep(batches, found, state_file)
     return found

@@ -14,7 +14,7 @@ import numpy as np
 
 from npzf.layers import Concatenate, Conv, Layer, MaxPool
 from npzf.network import INPUT, Network
-from npzf.studies.answers import answers
+from npzf.predict import answers
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from npzf.arrays import generator
+from npzf.backend.arrays import generator
 from npzf.data import decode, square
 from npzf.network import Network
-from npzf.studies.answers import answers
+from npzf.predict import answers
 
 SIZE = 1 / 6  # of the image's side; open in the paper
 RANDOM, TOGETHER = "random", "random, one place"

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from npzf.arrays import generator
-from npzf.data import EvaluationBatches, Squares, centre_crop
+from npzf.backend.arrays import generator
+from npzf.data import EvaluationBatches, SquareImages, centre_crop
 from npzf.network import Network
 from npzf.studies.top import projections_of, top_activations
 
@@ -24,7 +24,7 @@ class Evolution:
     unknown layer, or less than one map.
     """
 
-    def __init__(self, net: Network, squares: Squares, layers: Collection[str], maps: int = 6, seed: int = 0):
+    def __init__(self, net: Network, squares: SquareImages, layers: Collection[str], maps: int = 6, seed: int = 0):
         if maps < 1:
             raise ValueError(f"maps is {maps}, expected at least 1")
         for name in layers:
@@ -43,11 +43,11 @@ class Evolution:
         """
         self._check(net, epoch)
         size = net.input_shape[0]
-        tops = top_activations(net, EvaluationBatches(self.squares, size, batch, net.scaling), self.maps, count=1)
+        tops = top_activations(net, EvaluationBatches(self.squares, size, batch, net.preprocessing), self.maps, count=1)
         for name, maps in self.maps.items():
             top = tops[name]
             rows, columns = top.rows[maps, 0], top.columns[maps, 0]
-            x = net.scaling.input(centre_crop(self.squares.take(top.images[maps, 0])[0], size))
+            x = net.preprocessing.apply(centre_crop(self.squares.take(top.images[maps, 0])[0], size))
             pictures = projections_of(net, x, name, np.arange(len(maps)), (maps, rows, columns))
             placed = self._placed(name, pictures, rows, columns, x.shape)
             placed[top.values[maps, 0] <= 0] = 0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from npzf.network import Network
-from npzf.studies.optimum import Invariances, Optimum
-from npzf.studies.view import View
+from npzf.studies.optimum import Invariances, OptimalInput
+from npzf.studies.unit_function import UnitFunction
 
 
-def hessian_invariances(net: Network, best: Optimum, count: int = 3, reach: float = 30.0, seed: int = 0) -> Invariances:
+def hessian_invariances(net: Network, best: OptimalInput, count: int = 3, reach: float = 30.0, seed: int = 0) -> Invariances:
     """The leading eigenvectors of the unit's Hessian on the sphere around its optimum, by Lanczos; no Hessian is ever formed.
 
     A product of the Hessian with a direction is the difference of two gradients, taken tan(`reach` degrees) times the norm before
@@ -21,29 +21,29 @@ def hessian_invariances(net: Network, best: Optimum, count: int = 3, reach: floa
         from scipy.sparse.linalg import LinearOperator, eigsh
     except ImportError:
         raise ImportError("the Hessian's eigenvectors need SciPy: pip install 'npzf[studies]'") from None
-    view = View(net, best.layer, best.unit, best.falloff)
-    n = int(np.prod(view.shape)) - 1
+    function = UnitFunction(net, best.layer, best.unit, best.spectrum_exponent)
+    n = int(np.prod(function.shape)) - 1
     if not 1 <= count < n or not 0 < reach < 90:
         raise ValueError(f"count is {count}, reach {reach}, expected count from 1 to {n - 1}, reach between 0 and 90 degrees")
-    z, angle = view.white(best.x), np.deg2rad(reach)
+    z, angle = function.whiten(best.x), np.deg2rad(reach)
     sphere, h = Tangent(z), np.tan(angle) * best.norm
     # z(t) = z cos t + |z| direction sin t: the value bends with the Hessian, and falls with the way back to the axis
-    back = (view.climb(z)[1] * z).sum() / best.norm**2
+    back = (function.value_and_gradient(z)[1] * z).sum() / best.norm**2
 
     def product(direction: np.ndarray) -> np.ndarray:
         length = np.linalg.norm(direction)
         ahead = sphere.embed(direction * (h / length))
-        _, (before, behind) = view.climbs(z + np.stack([ahead, -ahead]))
+        _, (before, behind) = function.values_and_gradients(z + np.stack([ahead, -ahead]))
         return sphere.project(before - behind) * (length / (2 * h)) - back * direction
 
     first = np.random.default_rng(seed).standard_normal(n)
     _, vectors = eigsh(LinearOperator((n, n), product, dtype=np.float64), count, which="LA", v0=first, tol=1e-4)
     found = np.stack([sphere.embed(vector) for vector in vectors.T])
     away = np.sin(angle) * best.norm * found
-    sums = np.array([view.climbs(np.cos(angle) * z + np.stack([one, -one]))[0].sum() for one in away])
+    sums = np.array([function.values_and_gradients(np.cos(angle) * z + np.stack([one, -one]))[0].sum() for one in away])
     order = np.argsort(-sums, kind="stable")
     curvatures = (sums[order] - 2 * best.value) / (best.norm * angle) ** 2
-    return Invariances(np.stack([view.image(found[k]) for k in order]), curvatures)
+    return Invariances(np.stack([function.image(found[k]) for k in order]), curvatures)
 
 
 class Tangent:

@@ -11,7 +11,7 @@ from PIL import Image
 from npzf.layers import Conv, Dropout, FullyConnected
 from npzf.losses import softmax
 from npzf.network import Network
-from npzf.studies.answers import answers
+from npzf.predict import answers
 
 AMOUNTS = {  # figure 5: the ranges are the paper's, the steps are open in it
     "translation": np.arange(-60.0, 61, 5),  # pixels downwards, of 224
@@ -58,11 +58,11 @@ def invariance(
     distances = {name: np.empty((len(photographs), len(amounts))) for name in layers}
     probability = np.empty((len(photographs), len(amounts)))
     for n, (photograph, label) in enumerate(zip(photographs, labels, strict=True)):
-        untouched = answers(net, net.scaling.input(photograph[None]), layers)
+        untouched = answers(net, net.preprocessing.apply(photograph[None]), layers)
         for start in range(0, len(amounts), batch):
             part = slice(start, min(start + batch, len(amounts)))
             moved = np.stack([transformed(photograph, kind, amount, colour) for amount in amounts[part]])
-            seen = answers(net, net.scaling.input(moved), {*layers, net.last})
+            seen = answers(net, net.preprocessing.apply(moved), {*layers, net.last})
             probability[n, part] = softmax(seen[net.last])[:, label]
             for name in layers:
                 away = (seen[name] - untouched[name]).reshape(len(moved), -1)
@@ -101,8 +101,8 @@ def transformed(photograph: np.ndarray, kind: str, amount: float, colour: Sequen
 
 
 def mean_colour(net: Network) -> tuple[int, int, int]:
-    """The colour, R G B in [0, 255], that the net's scaling turns into about 0; black where no mean is subtracted."""
-    mean = 0 if net.scaling.mean is None else np.asarray(net.scaling.mean).reshape(-1, 3).mean(0)
+    """The colour, R G B in [0, 255], that the net's preprocessing turns into about 0; black where no mean is subtracted."""
+    mean = 0 if net.preprocessing.mean is None else np.asarray(net.preprocessing.mean).reshape(-1, 3).mean(0)
     return tuple(np.rint(np.broadcast_to(mean, 3)).astype(int).tolist())
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npzf.network import Network
-from npzf.studies.view import Unit, View
+from npzf.studies.unit_function import Unit, UnitFunction
 
 Climb = Callable[[np.ndarray], tuple[float, np.ndarray]]
 BOUNDS = (1.0, 0.003)  # radians that an ascent turns at most, in its first step and in its last
@@ -20,11 +20,11 @@ MOMENTUM = 0.7
 
 
 @dataclass(frozen=True)
-class Optimum:
+class OptimalInput:
     """An image x (H, W, C), in units of the net's input, that excites a unit most among the images of its norm.
 
     patch: rows and columns that the unit sees; x is zero elsewhere. value: the unit's activation; angle: between x and the
-    unit's gradient there, in degrees: 0 at a true optimum. falloff, and norm with respect to it: as given to `optimum`.
+    unit's gradient there, in degrees: 0 at a true optimum. spectrum_exponent, and norm with respect to it: as given to `optimum`.
     """
 
     layer: str
@@ -33,7 +33,7 @@ class Optimum:
     value: float
     angle: float
     norm: float
-    falloff: float
+    spectrum_exponent: float
     patch: tuple[slice, slice]
 
 
@@ -49,32 +49,36 @@ class Invariances:
     curvatures: np.ndarray
 
 
-def optimum(net: Network, layer: str, unit: Unit, norm: float, steps: int = 200, seed: int = 0, falloff: float = 0.0) -> Optimum:
+def optimal_input(
+    net: Network, layer: str, unit: Unit, norm: float, steps: int = 200, seed: int = 0, spectrum_exponent: float = 0.0
+) -> OptimalInput:
     """Gradient ascent on a unit's activation among the images with this Euclidean norm, in units of x (Erhan et al. 2009).
 
     unit: (map, row, column), or a map, of which the place in the middle is taken. Begins with noise in its receptive field.
-    falloff: the norm is that of the image with its amplitudes multiplied by frequency to this power, on average by 1: with 0 the
+    spectrum_exponent: the norm is that of the image with its amplitudes multiplied by frequency to this power, on average by 1: with 0 the
     norm itself, which lets high frequencies win, with 1 all images of one norm are as likely as photographs, whose amplitudes
-    fall as 1 / frequency (Field 1987). ValueError for a norm that is not positive, a falloff below 0, a unit that does not exist,
+    fall as 1 / frequency (Field 1987). ValueError for a norm that is not positive, a spectrum_exponent below 0, a unit that does not exist,
     or one whose gradient is zero at the noise.
     """
     if not norm > 0:
         raise ValueError(f"norm is {norm}, expected a positive number")
-    if not 0 <= falloff < np.inf:
-        raise ValueError(f"falloff is {falloff}, expected a number of at least 0")
-    view = View(net, layer, unit, falloff)
-    z = np.random.default_rng(seed).standard_normal(view.shape)
+    if not 0 <= spectrum_exponent < np.inf:
+        raise ValueError(f"spectrum_exponent is {spectrum_exponent}, expected a number of at least 0")
+    function = UnitFunction(net, layer, unit, spectrum_exponent)
+    z = np.random.default_rng(seed).standard_normal(function.shape)
     z *= norm / np.linalg.norm(z)
-    if not view.climb(z)[1].any():
-        found = f"unit {view.unit} of {layer!r} has no gradient at the noise of seed {seed}"
+    if not function.value_and_gradient(z)[1].any():
+        found = f"unit {function.unit} of {layer!r} has no gradient at the noise of seed {seed}"
         raise ValueError(f"{found}, expected another, or a layer below its relu")
-    z, value, up = _ascend(view.climb, z, steps)
+    z, value, up = _ascend(function.value_and_gradient, z, steps)
     cosine = (up * z).sum() / (np.linalg.norm(up) * norm)
     angle = float(np.rad2deg(np.arccos(min(cosine, 1.0))))
-    return Optimum(layer, view.unit, view.image(z), value, angle, norm, falloff, view.patch)
+    return OptimalInput(layer, function.unit, function.image(z), value, angle, norm, spectrum_exponent, function.patch)
 
 
-def invariances(net: Network, best: Optimum, count: int = 3, reach: float = 30.0, steps: int = 100, seed: int = 0) -> Invariances:
+def invariances(
+    net: Network, best: OptimalInput, count: int = 3, reach: float = 30.0, steps: int = 100, seed: int = 0
+) -> Invariances:
     """Directions along which the unit's value falls least, by gradient ascent on the sum of its values `reach` degrees away.
 
     Each is at right angles to the optimum and to those found before; both ends lie on a great circle, as in Berkes and Wiskott
@@ -83,31 +87,31 @@ def invariances(net: Network, best: Optimum, count: int = 3, reach: float = 30.0
     differences of its gradients can lose the value faster than random directions do. A linear unit, such as the first layer's,
     falls alike in all directions: those found are then the noise of seed. ValueError for count or reach.
     """
-    view = View(net, best.layer, best.unit, best.falloff)
-    n = int(np.prod(view.shape)) - 1
+    function = UnitFunction(net, best.layer, best.unit, best.spectrum_exponent)
+    n = int(np.prod(function.shape)) - 1
     if not 1 <= count < n or not 0 < reach < 90:
         raise ValueError(f"count is {count}, reach {reach}, expected count from 1 to {n - 1}, reach between 0 and 90 degrees")
-    z, angle, noise = view.white(best.x), np.deg2rad(reach), np.random.default_rng(seed)
+    z, angle, noise = function.whiten(best.x), np.deg2rad(reach), np.random.default_rng(seed)
 
     def ends(direction: np.ndarray) -> tuple[float, np.ndarray]:
         """The sum of the values at both ends of the arc in this direction of length 1, and its gradient."""
         away = np.sin(angle) * best.norm * direction
-        values, up = view.climbs(np.cos(angle) * z + np.stack([away, -away]))
+        values, up = function.values_and_gradients(np.cos(angle) * z + np.stack([away, -away]))
         return values.sum(), np.sin(angle) * best.norm * (up[0] - up[1])
 
     found, sums = [], []
     for _ in range(count):
         axes = [z / best.norm, *found]
-        start = _at_right_angles(noise.standard_normal(view.shape), axes)
+        start = _at_right_angles(noise.standard_normal(function.shape), axes)
         direction, both, _ = _ascend(ends, start / np.linalg.norm(start), steps, axes)
         found.append(direction)
         sums.append(both)
     order = np.argsort(-np.array(sums), kind="stable")
     curvatures = (np.array(sums)[order] - 2 * best.value) / (best.norm * angle) ** 2
-    return Invariances(np.stack([view.image(found[k]) for k in order]), curvatures)
+    return Invariances(np.stack([function.image(found[k]) for k in order]), curvatures)
 
 
-def film(best: Optimum, direction: np.ndarray, degrees: float = 60.0, frames: int = 25) -> np.ndarray:
+def great_circle(best: OptimalInput, direction: np.ndarray, degrees: float = 60.0, frames: int = 25) -> np.ndarray:
     """The images (frames, H, W, C) of the optimum's norm from -degrees to +degrees along the great circle in this direction."""
     angles = np.deg2rad(np.linspace(-degrees, degrees, frames))[:, None, None, None]
     return np.cos(angles) * best.x + np.sin(angles) * best.norm * direction

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from npzf import cuda
+from npzf.backend import to_numpy
 from npzf.deconvnet import Unit, where
-from npzf.layers import Rules
+from npzf.layers import ProjectionRules
 from npzf.network import Network
 
-EXACT = Rules(norm_gradient=True, relu="gradient")
+EXACT = ProjectionRules(norm_gradient=True, relu="gradient")
 
 
 def gradient(net: Network, x: np.ndarray, layer: str, unit: Unit) -> tuple[np.ndarray, np.ndarray]:
@@ -23,7 +23,7 @@ def gradient(net: Network, x: np.ndarray, layer: str, unit: Unit) -> tuple[np.nd
     """
     y = net.activations(x, (layer,), EXACT.keep)[layer]
     place = where(y, unit)
-    return cuda.host(y[place]), cuda.host(net.project_down(layer, _one_at(y, place), EXACT))
+    return to_numpy(y[place]), to_numpy(net.project_down(layer, _one_at(y, place), EXACT))
 
 
 def saliency(net: Network, x: np.ndarray, label: int | np.ndarray) -> np.ndarray:
@@ -64,7 +64,7 @@ def grad_cam(net: Network, x: np.ndarray, label: int | np.ndarray, layer: str) -
     y = net.activations(x, {layer, net.last}, EXACT.keep)
     one = _one_at(y[net.last], where(y[net.last], label))
     gy = net.project_down(net.last, one, EXACT, to=layer)
-    return np.maximum(cuda.host((y[layer] * gy.mean((1, 2), keepdims=True)).sum(3)), 0)
+    return np.maximum(to_numpy((y[layer] * gy.mean((1, 2), keepdims=True)).sum(3)), 0)
 
 
 def _one_at(y: np.ndarray, place: tuple) -> np.ndarray:

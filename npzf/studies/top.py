@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from npzf import cuda
-from npzf.data import Squares, centre_crop
+from npzf.backend import to_numpy
+from npzf.data import SquareImages, centre_crop
 from npzf.deconvnet import project, project_units
 from npzf.network import Network
-from npzf.studies.passes import State, look_through
+from npzf.sweep.resumable import State, sweep
 
 TOGETHER = 32  # units projected in one pass
 
 
 @dataclass(frozen=True)
-class Top:
+class TopActivations:
     """The strongest activations of a layer's maps, strongest first: four arrays (maps, count).
 
     values: the activations; images: index into the set, -1 where there are fewer images than count; rows, columns: the unit.
@@ -34,17 +34,17 @@ class Top:
     columns: np.ndarray
 
     @classmethod
-    def empty(cls, maps: int, count: int, dtype: np.dtype) -> Top:
+    def empty(cls, maps: int, count: int, dtype: np.dtype) -> TopActivations:
         """No activation yet."""
         places = [np.full((maps, count), -1, np.int64) for _ in range(3)]
         return cls(np.full((maps, count), -np.inf, dtype), *places)
 
-    def merged(self, y: np.ndarray, indices: np.ndarray) -> Top:
+    def updated(self, y: np.ndarray, indices: np.ndarray) -> TopActivations:
         """With the activations y (N, H, W, C) or (N, C) of the images of these indices (N,); of equals the earlier stays."""
         flat = y.reshape(len(y), -1, y.shape[-1])
         place = flat.argmax(1)  # (N, C): of each image and map the strongest place, of equals the first
-        strongest = cuda.host(np.take_along_axis(flat, place[:, None], 1)[:, 0])
-        place = cuda.host(place)
+        strongest = to_numpy(np.take_along_axis(flat, place[:, None], 1)[:, 0])
+        place = to_numpy(place)
         rows, columns = np.divmod(place, y.shape[2]) if y.ndim == 4 else (place, place)
         new = (
             strongest,
@@ -55,11 +55,11 @@ class Top:
         mine = (self.values, self.images, self.rows, self.columns)
         both = [np.concatenate([a, b.T], 1) for a, b in zip(mine, new, strict=True)]
         order = np.argsort(-both[0], axis=1, kind="stable")[:, : self.values.shape[1]]
-        return Top(*(np.take_along_axis(a, order, 1) for a in both))
+        return TopActivations(*(np.take_along_axis(a, order, 1) for a in both))
 
 
-class Tops(dict[str, Top]):
-    """Layer -> Top, as a pass over the images finds them."""
+class TopAccumulator(dict[str, TopActivations]):
+    """Layer -> TopActivations, as a pass over the images finds them."""
 
     def __init__(self, net: Network, layers: Collection[str], count: int):
         super().__init__()
@@ -69,8 +69,8 @@ class Tops(dict[str, Top]):
     def add(self, x: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> None:
         """Looks at one batch: x (N, H, W, C), indices (N,)."""
         for name, y in self.net.activations(x, self.names).items():
-            before = self[name] if name in self else Top.empty(y.shape[-1], self.count, y.dtype)
-            self[name] = before.merged(y, indices)
+            before = self[name] if name in self else TopActivations.empty(y.shape[-1], self.count, y.dtype)
+            self[name] = before.updated(y, indices)
 
     def state(self) -> State:
         """All of it, as arrays."""
@@ -78,24 +78,28 @@ class Tops(dict[str, Top]):
 
     def restore(self, state: State) -> None:
         """Goes on from what state gave."""
-        self.update({name: Top(*(state[f"{name}/{part.name}"] for part in fields(Top))) for name in self.names})
+        self.update(
+            {name: TopActivations(*(state[f"{name}/{part.name}"] for part in fields(TopActivations))) for name in self.names}
+        )
 
 
 def top_activations(
-    net: Network, batches: Iterable[tuple], layers: Collection[str], count: int = 9, unfinished: str | Path | None = None
-) -> dict[str, Top]:
+    net: Network, batches: Iterable[tuple], layers: Collection[str], count: int = 9, state_file: str | Path | None = None
+) -> dict[str, TopActivations]:
     """Layer -> the `count` strongest activations of each of its maps, at most one an image, in one pass over the batches.
 
-    batches: (x (N, H, W, C), labels, indices (N,)) triples; memory grows with maps and count, not with the images. unfinished:
-    a file with which an interrupted pass goes on (passes.look_through). ValueError for an unknown layer, no images, or the file
+    batches: (x (N, H, W, C), labels, indices (N,)) triples; memory grows with maps and count, not with the images. state_file:
+    a file with which an interrupted pass goes on (passes.sweep). ValueError for an unknown layer, no images, or the file
     of another pass.
     """
-    tops = Tops(net, layers, count)
-    look_through(batches, tops, unfinished)
+    tops = TopAccumulator(net, layers, count)
+    sweep(batches, tops, state_file)
     return dict(tops)
 
 
-def pictures(net: Network, squares: Squares, layer: str, top: Top, maps: Collection[int]) -> tuple[list, list]:
+def projections_and_patches(
+    net: Network, squares: SquareImages, layer: str, top: TopActivations, maps: Collection[int]
+) -> tuple[list, list]:
     """For each of these maps its activations' projections, signed in units of x, and the patches, uint8 pixels.
 
     Both are lists over maps of lists of (h, w, C), strongest first, cut to the unit's receptive field; an activation that is not
@@ -110,7 +114,7 @@ def pictures(net: Network, squares: Squares, layer: str, top: Top, maps: Collect
         images, of_image = np.unique(top.images[m, k], return_inverse=True)
         photographs = centre_crop(squares.take(images)[0], net.input_shape[0])
         unit = (m, top.rows[m, k], top.columns[m, k])
-        projections = projections_of(net, net.scaling.input(photographs), layer, of_image, unit)
+        projections = projections_of(net, net.preprocessing.apply(photographs), layer, of_image, unit)
         patches = patches_of(net, photographs, layer, of_image, unit)
         found.update(zip(some, zip(projections, patches, strict=True), strict=True))
     ranked = [[found[m, k] for k in range(top.values.shape[1]) if (m, k) in found] for m in maps]
@@ -122,7 +126,7 @@ def projections_of(net: Network, x: np.ndarray, layer: str, images: np.ndarray, 
     field, local = net.fields()[layer], len(net.shapes[layer]) == 3
     if local and not field.whole and net.device == "cpu":
         return project_units(net, x, layer, images, unit)
-    down = cuda.host(project(net, x[images], layer, unit if local else unit[0]))
+    down = to_numpy(project(net, x[images], layer, unit if local else unit[0]))
     return [picture[field.patch(row, column, *x.shape[1:3])] for picture, row, column in zip(down, *unit[1:], strict=True)]
 
 

@@ -3,6 +3,6 @@
 from npzf.training.evaluation import Score, evaluate
 from npzf.training.schedule import Plateau
 from npzf.training.sgd import SGD
-from npzf.training.trainer import Diverged, Recipe, Trainer, check_classes
+from npzf.training.trainer import Diverged, Trainer, TrainingConfig, check_classes
 
-__all__ = ["SGD", "Diverged", "Plateau", "Recipe", "Score", "Trainer", "check_classes", "evaluate"]
+__all__ = ["SGD", "Diverged", "Plateau", "Score", "Trainer", "TrainingConfig", "check_classes", "evaluate"]

@@ -13,9 +13,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from npzf import cuda, storage
+from npzf.backend import to_numpy, to_same_device
 from npzf.layers import Dropout
 from npzf.network import Network, from_file
+from npzf.storage import hdf5
 from npzf.training.sgd import SGD
 
 
@@ -27,14 +28,14 @@ def save(path: str | Path, net: Network, sgd: SGD, state: dict[str, Any]) -> Non
         group = file.create_group("training")
         group.attrs["state"] = json.dumps({**state, "random": _random(net)})
         for name, velocity in sgd.velocity.items():
-            group[f"velocity/{name}"] = cuda.host(velocity)
+            group[f"velocity/{name}"] = to_numpy(velocity)
 
-    storage.write(path, fill)
+    hdf5.write(path, fill)
 
 
 def read(path: str | Path) -> tuple[Network, dict[str, Any]]:
     """The network and the state of a checkpoint; ValueError, in one line, if it is none."""
-    with storage.read(path) as file:
+    with hdf5.read(path) as file:
         if "training" not in file:
             raise ValueError(f"{path}: a network without training state, expected a checkpoint written by training")
         net = from_file(file)
@@ -49,11 +50,11 @@ def read(path: str | Path) -> tuple[Network, dict[str, Any]]:
 
 def read_velocity(path: str | Path, sgd: SGD) -> None:
     """Fills the momentum buffers of sgd; ValueError if they do not fit."""
-    with storage.read(path) as file:
+    with hdf5.read(path) as file:
         for name, velocity in sgd.velocity.items():
             stored = np.empty(velocity.shape, velocity.dtype)
-            storage.read_into(stored, file, f"training/velocity/{name}")
-            velocity[...] = cuda.beside(stored, velocity)
+            hdf5.read_dataset_into(stored, file, f"training/velocity/{name}")
+            velocity[...] = to_same_device(stored, velocity)
 
 
 def _random(net: Network) -> dict[str, Any]:

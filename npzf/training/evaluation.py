@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npzf import cuda
-from npzf.data import EvaluationBatches, Squares, ten_crops
+from npzf.backend import to_numpy
+from npzf.data import EvaluationBatches, SquareImages, ten_crops
 from npzf.losses import softmax
 from npzf.network import Network
 
@@ -19,11 +19,11 @@ class Score:
 
     loss: float
     error: float
-    error5: float
+    top5_error: float
     images: int
 
 
-def evaluate(net: Network, squares: Squares, crops: int = 1, batch: int = 128) -> Score:
+def evaluate(net: Network, squares: SquareImages, crops: int = 1, batch: int = 128) -> Score:
     """The net's score on these images; ValueError unless crops is 1 or 10, or if a label is not one of the net's classes."""
     loss = wrong = wrong5 = images = 0
     for p, labels, _ in probabilities(net, squares, crops, batch):
@@ -37,19 +37,19 @@ def evaluate(net: Network, squares: Squares, crops: int = 1, batch: int = 128) -
     return Score(loss / images, 100 * wrong / images, 100 * wrong5 / images, images)
 
 
-def probabilities(net: Network, squares: Squares, crops: int, batch: int) -> Iterator[tuple[np.ndarray, ...]]:
+def probabilities(net: Network, squares: SquareImages, crops: int, batch: int) -> Iterator[tuple[np.ndarray, ...]]:
     """(probabilities (n, classes), labels (n,), indices (n,)); with ten crops the mean of their softmax outputs."""
     size = net.input_shape[0]
     if crops == 1:
-        for x, labels, indices in net.fed(EvaluationBatches(squares, size, batch, net.scaling)):
-            yield softmax(cuda.host(net.forward(x))), labels, indices
+        for x, labels, indices in net.fed(EvaluationBatches(squares, size, batch, net.preprocessing)):
+            yield softmax(to_numpy(net.forward(x))), labels, indices
     elif crops == 10:
         few = max(1, batch // 10)
         for start in range(0, len(squares), few):
             pixels, indices = squares.take(range(start, min(start + few, len(squares))))
             if len(indices):
-                x = net.scaling.input(ten_crops(pixels, size).reshape(-1, size, size, 3))
-                p = softmax(cuda.host(net.forward(x))).reshape(len(indices), 10, -1).mean(1)
+                x = net.preprocessing.apply(ten_crops(pixels, size).reshape(-1, size, size, 3))
+                p = softmax(to_numpy(net.forward(x))).reshape(len(indices), 10, -1).mean(1)
                 yield p, squares.images.labels[indices], indices
     else:
         raise ValueError(f"crops is {crops}, expected 1 (centre) or 10 (corners and centre, mirrored)")

@@ -22,7 +22,7 @@ class Plateau:
                 "expected rate > 0, factor between 0 and 1, patience >= 1 epochs"
             )
 
-    def after(self, error: float) -> bool:
+    def update(self, error: float) -> bool:
         """Takes an epoch's validation error; whether the rate has been lowered for the next one."""
         if error < self.best:
             self.best, self.waited = error, 0

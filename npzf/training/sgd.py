@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from npzf.backend.threads import parallel_for
 from npzf.layers import Conv
 from npzf.network import Network
 from npzf.ops.twins import twin
-from npzf.threads import split
 
 FILTER_RMS = 1e-1  # section 3: filters whose RMS exceeds 1e-1 are scaled back to it
 MOMENTUM = 0.9  # section 3
@@ -68,7 +68,7 @@ def move(parameter: np.ndarray, gradient: np.ndarray, velocity: np.ndarray, rate
             np.multiply(v, rate, out=s)
             p -= s
 
-    split(some, parameter.size)
+    parallel_for(some, parameter.size)
 
 
 @twin

@@ -14,24 +14,24 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from npzf import cuda
-from npzf.data import Squares, TrainingBatches
-from npzf.files import write_whole
+from npzf.backend import to_numpy
+from npzf.data import SquareImages, TrainingBatches
 from npzf.losses import softmax_cross_entropy
 from npzf.network import Network
-from npzf.signals import Signals
+from npzf.storage.atomic import atomic_write_bytes
+from npzf.sweep.signals import Signals
 from npzf.training import checkpoint
 from npzf.training.evaluation import evaluate
 from npzf.training.schedule import Plateau
 from npzf.training.sgd import FILTER_RMS, MOMENTUM, SGD
 
-PLACE = ("epoch", "batch", "sums", "rows")  # where in training a checkpoint was written: attributes of the trainer
+POSITION = ("epoch", "batch", "sums", "rows")  # where in training a checkpoint was written: attributes of the trainer
 
 log = logging.getLogger("npzf")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingConfig:
     """What section 3 fixes, and what it leaves open; rates per unit of gradient, patience in epochs of no lower error."""
 
     epochs: int = 70  # section 3
@@ -57,18 +57,20 @@ class Diverged(ArithmeticError):
 class Trainer:
     """Trains a net on squares of images, and leaves checkpoint.h5, best.h5 and log.csv in a folder.
 
-    The net's scaling and classes are used as they are: set them before. ValueError if net and images do not fit together.
+    The net's preprocessing and classes are used as they are: set them before. ValueError if net and images do not fit together.
     """
 
-    def __init__(self, net: Network, training: Squares, validation: Squares, folder: str | Path, recipe: Recipe):
+    def __init__(
+        self, net: Network, training: SquareImages, validation: SquareImages, folder: str | Path, recipe: TrainingConfig
+    ):
         for squares in (training, validation):
             check_classes(net, squares)
         self.net, self.validation, self.folder, self.recipe = net, validation, Path(folder), recipe
-        self.batches = TrainingBatches(training, net.input_shape[0], recipe.batch, net.scaling, recipe.seed)
+        self.batches = TrainingBatches(training, net.input_shape[0], recipe.batch, net.preprocessing, recipe.seed)
         self.sgd = SGD(net, recipe.rate, recipe.momentum, recipe.decay, recipe.filter_rms)
         self.schedule = Plateau(recipe.rate, recipe.patience, recipe.factor)
         self.epoch, self.batch = 0, 0  # the next batch to train on
-        self.sums = {"loss": 0.0, "wrong": 0, "images": 0, "seconds": 0.0}  # of this epoch so far
+        self.epoch_totals = {"loss": 0.0, "wrong": 0, "images": 0, "seconds": 0.0}  # of this epoch so far
         self.rows: list[dict[str, float]] = []
 
     @property
@@ -80,8 +82,8 @@ class Trainer:
     def resume(
         cls,
         path: str | Path,
-        training: Squares,
-        validation: Squares,
+        training: SquareImages,
+        validation: SquareImages,
         epochs: int | None = None,
         device: str = "cpu",
         precision: str = "fp32",
@@ -93,13 +95,13 @@ class Trainer:
         net, state = checkpoint.read(path)
         net.to(device, precision)
         try:
-            recipe = Recipe(**state["recipe"] | ({} if epochs is None else {"epochs": epochs}))
-            schedule, (epoch, batch, sums, rows) = Plateau(**state["schedule"]), (state[key] for key in PLACE)
+            recipe = TrainingConfig(**state["recipe"] | ({} if epochs is None else {"epochs": epochs}))
+            schedule, (epoch, batch, sums, rows) = Plateau(**state["schedule"]), (state[key] for key in POSITION)
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path}: its training state is not one that this npzf wrote ({error})") from error
         trainer = cls(net, training, validation, Path(path).parent, recipe)
         checkpoint.read_velocity(path, trainer.sgd)
-        trainer.schedule, trainer.epoch, trainer.batch, trainer.sums, trainer.rows = schedule, epoch, batch, sums, rows
+        trainer.schedule, trainer.epoch, trainer.batch, trainer.epoch_totals, trainer.rows = schedule, epoch, batch, sums, rows
         return trainer
 
     def save(self, path: Path) -> None:
@@ -107,7 +109,7 @@ class Trainer:
         state = {
             "recipe": asdict(self.recipe),
             "schedule": asdict(self.schedule),
-            **{key: getattr(self, key) for key in PLACE},
+            **{key: getattr(self, key) for key in POSITION},
         }
         checkpoint.save(path, self.net, self.sgd, state)
 
@@ -130,7 +132,7 @@ class Trainer:
         bar = tqdm(
             desc=f"epoch {self.epoch + 1}/{self.recipe.epochs}",
             total=len(self.batches.squares),
-            initial=self.sums["images"],
+            initial=self.epoch_totals["images"],
             unit="images",
             disable=None,  # no bar where standard error is a file
             leave=False,
@@ -141,7 +143,7 @@ class Trainer:
                 if len(x):
                     self._step(x, labels)
                 self.batch += 1
-                self.sums["seconds"] += time.perf_counter() - start
+                self.epoch_totals["seconds"] += time.perf_counter() - start
                 bar.update(len(x))
                 mean, error = self._means()
                 bar.set_postfix_str(f"loss {mean:.3f}, error {error:.1f} %", refresh=False)
@@ -157,9 +159,9 @@ class Trainer:
         self._check(loss, f"loss in epoch {self.epoch + 1}, batch {self.batch + 1}")
         self.net.backward(gscores, input_gradient=False)
         self.sgd.step()
-        self.sums["loss"] += loss * len(x)
-        self.sums["wrong"] += int((cuda.host(scores.argmax(1)) != labels).sum())
-        self.sums["images"] += len(x)
+        self.epoch_totals["loss"] += loss * len(x)
+        self.epoch_totals["wrong"] += int((to_numpy(scores.argmax(1)) != labels).sum())
+        self.epoch_totals["images"] += len(x)
 
     def _check(self, loss: float, name: str) -> None:
         if not math.isfinite(loss):
@@ -170,8 +172,8 @@ class Trainer:
 
     def _means(self) -> tuple[float, float]:
         """Mean loss in nats and error in percent of this epoch so far."""
-        images = max(1, self.sums["images"])
-        return self.sums["loss"] / images, 100 * self.sums["wrong"] / images
+        images = max(1, self.epoch_totals["images"])
+        return self.epoch_totals["loss"] / images, 100 * self.epoch_totals["wrong"] / images
 
     def _finish_epoch(self) -> None:
         loss, error = self._means()
@@ -185,12 +187,12 @@ class Trainer:
             "validation_loss": score.loss,
             "validation_error": score.error,
             "rate": self.sgd.rate,
-            "images_per_second": self.sums["images"] / max(self.sums["seconds"], 1e-9),
+            "images_per_second": self.epoch_totals["images"] / max(self.epoch_totals["seconds"], 1e-9),
         }
         self.rows.append(row)
-        self.sums = {"loss": 0.0, "wrong": 0, "images": 0, "seconds": 0.0}
+        self.epoch_totals = {"loss": 0.0, "wrong": 0, "images": 0, "seconds": 0.0}
         better = score.error < self.schedule.best
-        lowered = self.schedule.after(score.error)
+        lowered = self.schedule.update(score.error)
         self.save(self.path)
         if better:
             self.save(self.folder / "best.h5")
@@ -200,27 +202,27 @@ class Trainer:
             *(self.epoch, self.recipe.epochs, loss, error, score.loss, score.error, row["images_per_second"]),
             f"; rate lowered to {self.schedule.rate:g}" if lowered else "",
         )
-        warn_of_chance(loss, self.net.shapes[self.net.last][0])
+        warn_if_at_chance(loss, self.net.shapes[self.net.last][0])
 
     def _write_log(self) -> None:
         text = io.StringIO()
         writer = csv.DictWriter(text, self.rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        write_whole(self.folder / "log.csv", text.getvalue().encode())
+        atomic_write_bytes(self.folder / "log.csv", text.getvalue().encode())
 
 
-def warn_of_chance(loss: float, classes: int) -> None:
+def warn_if_at_chance(loss: float, classes: int) -> None:
     """A warning while the mean loss of an epoch sits at ln C, that of guessing among C classes (section 3's weights often do)."""
     if loss > 0.99 * math.log(classes):
         log.warning(
-            "the loss, %.3f, still sits at ln %d = %.3f, that of guessing: try He initialisation (initial='he'), another "
+            "the loss, %.3f, still sits at ln %d = %.3f, that of guessing: try He initialisation (weight_init='he'), another "
             "rate, or input in about [-128, 128]",
             *(loss, classes, math.log(classes)),
         )
 
 
-def check_classes(net: Network, squares: Squares, subject: str = "the images have") -> None:
+def check_classes(net: Network, squares: SquareImages, subject: str = "the images have") -> None:
     """ValueError, beginning with the subject, unless the images' classes are the net's."""
     outputs, found = net.shapes[net.last][0], squares.images.classes
     if len(found) != outputs:

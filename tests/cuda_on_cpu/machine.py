@@ -9,11 +9,11 @@ import numpy as np
 
 from cuda_on_cpu.build import SHIM
 from cuda_on_cpu.module import CpuModule, KernelError, Options
-from npzf import cuda
+from npzf import backend
 
 
 class Cpu:
-    """What cuda.Gpu is, without a GPU; options may be changed between launches."""
+    """What backend.Gpu is, without a GPU; options may be changed between launches."""
 
     array = np.ndarray
     processors = 3  # few, so that small sizes are split too
@@ -23,9 +23,9 @@ class Cpu:
         self.options, self.sanitize = Options(), sanitize
 
     def compile(self, file: str, instance: str) -> tuple[str, Callable]:
-        folder = cuda.kernel_folder()
-        twin = cuda.pasted(file, [SHIM, folder])  # ptx.cuh is the shim's
-        return cuda.pasted(file, [folder]), CpuModule(twin, [instance], self.options, self.sanitize).get_function(instance)
+        folder = backend.kernel_folder()
+        twin = backend.pasted(file, [SHIM, folder])  # ptx.cuh is the shim's
+        return backend.pasted(file, [folder]), CpuModule(twin, [instance], self.options, self.sanitize).get_function(instance)
 
     def misplaced(self, array: np.ndarray) -> str | None:
         return None

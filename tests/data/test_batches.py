@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from npzf.data import DecodeError, EvaluationBatches, Squares, TrainingBatches, centre_crop, mean_image
-from npzf.scaling import Scaling
+from npzf.data import DecodeError, EvaluationBatches, SquareImages, TrainingBatches, centre_crop, mean_image
+from npzf.preprocessing import Preprocessing
 
 
 class Pictures:
@@ -31,7 +31,7 @@ class Pictures:
 
 def training(count=23, size=6, bad=(), limit=2**30, **options):
     options = {"batch": 5} | options
-    return TrainingBatches(Squares(Pictures(count, bad), 8, limit=limit), size, **options)
+    return TrainingBatches(SquareImages(Pictures(count, bad), 8, limit=limit), size, **options)
 
 
 def assert_same(ours, theirs):
@@ -109,7 +109,7 @@ def test_order_and_first_crops_are_drawn_apart():
 
 
 def test_evaluation_has_centre_crops_in_order():
-    squares = Squares(Pictures(23), 8)
+    squares = SquareImages(Pictures(23), 8)
     batches = EvaluationBatches(squares, 6, batch=10)
     triples = list(batches)
     assert len(batches) == 3 and [len(x) for x, _, _ in triples] == [10, 10, 3]
@@ -121,18 +121,18 @@ def test_evaluation_has_centre_crops_in_order():
 
 
 def test_a_batch_of_failures_is_left_out():
-    batches = EvaluationBatches(Squares(Pictures(200, bad=[0, 1]), 8), 8, batch=2)
+    batches = EvaluationBatches(SquareImages(Pictures(200, bad=[0, 1]), 8), 8, batch=2)
     triples = list(batches)
     assert len(triples) == 99 and triples[0][2].tolist() == [2, 3]
 
 
 def test_mean_image():
-    squares = Squares(Pictures(300), 8)
+    squares = SquareImages(Pictures(300), 8)
     mean = mean_image(squares, 6)
     assert mean.dtype == np.float32
     expected = squares.images.pixels[:, 1:7, 1:7].astype(np.float64).mean(axis=0)
     np.testing.assert_allclose(mean, expected, rtol=1e-6)
-    failing = Squares(Pictures(300, bad=[7]), 8)
+    failing = SquareImages(Pictures(300, bad=[7]), 8)
     without = np.delete(failing.images.pixels, 7, axis=0).astype(np.float64).mean(axis=0)
     np.testing.assert_allclose(mean_image(failing, 8), without, rtol=1e-6)
 
@@ -140,17 +140,17 @@ def test_mean_image():
 @pytest.mark.parametrize("mean", [np.array([100.0, 110, 120]), np.full((6, 6, 3), 99.5), [1, 2, 3]])
 def test_mean_is_subtracted(mean):
     plain = list(training().epoch(0))
-    for (x, _, _), (less, _, _) in zip(plain, training(scaling=Scaling(mean)).epoch(0), strict=True):
+    for (x, _, _), (less, _, _) in zip(plain, training(preprocessing=Preprocessing(mean)).epoch(0), strict=True):
         assert less.dtype == np.float32
         np.testing.assert_array_equal(less, x - np.asarray(mean, np.float32))
 
 
 @pytest.mark.parametrize("make", [TrainingBatches, EvaluationBatches])
 def test_bad_arguments(make):
-    squares = Squares(Pictures(4), 8)
+    squares = SquareImages(Pictures(4), 8)
     for shape in [(6,), (8, 8, 3), (6, 6), ()]:
         with pytest.raises(ValueError) as caught:
-            make(squares, 6, scaling=Scaling(np.zeros(shape)))
+            make(squares, 6, preprocessing=Preprocessing(np.zeros(shape)))
         assert str(caught.value) == f"mean has shape {shape}, expected (3,) or (6, 6, 3)"
     for size in (9, 0):
         with pytest.raises(ValueError, match=rf"^size is {size} pixels; expected 1 to 8, the side of the squares$"):
@@ -191,7 +191,7 @@ def test_leaving_early_prepares_no_more():
     pictures = Pictures(200)
     visits = []
     pictures.image = lambda i: (time.sleep(0.05), visits.append(i), pictures.pixels[i])[2]
-    batches = TrainingBatches(Squares(pictures, 8), 8, batch=1).epoch(0)
+    batches = TrainingBatches(SquareImages(pictures, 8), 8, batch=1).epoch(0)
     next(batches)
     batches.close()
     assert len(visits) <= 2  # the batch given and the one in hand
@@ -202,7 +202,7 @@ def test_batches_are_prepared_ahead_but_not_without_end():
     visits = []
     original = pictures.image
     pictures.image = lambda i: (visits.append(i), original(i))[1]
-    batches = TrainingBatches(Squares(pictures, 8), 8, batch=10).epoch(0)
+    batches = TrainingBatches(SquareImages(pictures, 8), 8, batch=10).epoch(0)
     next(batches)
     deadline = time.monotonic() + 5
     while len(visits) < 30 and time.monotonic() < deadline:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from npzf.data import Packed, embedded
+from npzf.data import PackedImages, embedded_images
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,15 +18,15 @@ def run(*arguments):
 
 
 def test_it_makes_a_packed_file(tmp_path):
-    for name in (*embedded().classes, "BACKGROUND_Google"):
+    for name in (*embedded_images().classes, "BACKGROUND_Google"):
         (tmp_path / "in" / name).mkdir(parents=True)
         for i in range(22):
             Image.new("RGB", (9, 7), (i, i, i)).save(tmp_path / "in" / name / f"image_{i:04}.jpg")
     done = run(tmp_path / "in", "--out", tmp_path / "out.h5")
     assert done.returncode == 0, done.stderr
     assert "watch               2         20" in done.stdout
-    assert np.bincount(Packed(tmp_path / "out.h5", "validation").labels).tolist() == [20] * 12
-    train = Packed(tmp_path / "out.h5", "train")
+    assert np.bincount(PackedImages(tmp_path / "out.h5", "validation").labels).tolist() == [20] * 12
+    train = PackedImages(tmp_path / "out.h5", "train")
     assert np.bincount(train.labels).tolist() == [2] * 12
     assert train.image(0).shape == (128, 128, 3) and train.name(0).startswith("Faces_easy/image_")
 

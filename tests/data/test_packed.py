@@ -1,4 +1,4 @@
-"""Packed files: round trip, damage, atomic writing; and the embedded set."""
+"""PackedImages files: round trip, damage, atomic writing; and the embedded set."""
 
 import io
 import os
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npzf.data import DecodeError, Packed, embedded, write_packed
+from npzf.data import DecodeError, PackedImages, embedded_images, write_packed
 
 
 def pixels(i):
@@ -48,7 +48,7 @@ def packed(tmp_path):
 
 @pytest.mark.parametrize("split, chosen", [(None, [0, 1, 2, 3, 4]), ("train", [0, 2, 4]), ("validation", [1, 3])])
 def test_round_trip(packed, split, chosen):
-    images = Packed(packed, split)
+    images = PackedImages(packed, split)
     assert len(images) == len(chosen)
     assert images.classes == ("ant", "bee", "céphalopode")
     assert (images.origin, images.licence) == ("drawn at random", "CC0")
@@ -59,7 +59,7 @@ def test_round_trip(packed, split, chosen):
 
 
 def test_threads_can_share_it(packed):
-    images = Packed(packed)
+    images = PackedImages(packed)
     with ThreadPoolExecutor(8) as pool:
         for i, image in zip(list(range(5)) * 40, pool.map(images.image, list(range(5)) * 40), strict=True):
             np.testing.assert_array_equal(image, pixels(i))
@@ -73,7 +73,7 @@ def test_same_content_same_bytes(tmp_path):
 
 def test_damaged_image_is_named(tmp_path):
     write(tmp_path / "set.h5", encoded=[png(0), b"words", b"", png(3), png(4)])
-    images = Packed(tmp_path / "set.h5")
+    images = PackedImages(tmp_path / "set.h5")
     for i, cause in [(1, "not an image"), (2, "empty")]:
         with pytest.raises(DecodeError, match=f"^é/{i}.png: .*{cause}"):
             images.image(i)
@@ -82,7 +82,7 @@ def test_damaged_image_is_named(tmp_path):
 
 def refused(path, *words, error=ValueError):
     with pytest.raises(error) as caught:
-        Packed(path)
+        PackedImages(path)
     message = str(caught.value)
     assert str(path) in message and "\n" not in message
     for word in words:
@@ -138,10 +138,10 @@ def test_contradictions(packed, name, values, word):
 
 def test_unknown_and_empty_splits(tmp_path, packed):
     with pytest.raises(ValueError, match=r'split is \'test\'; expected "train", "validation" or None'):
-        Packed(packed, "test")
+        PackedImages(packed, "test")
     write(tmp_path / "train.h5", split=[0] * 5)
     with pytest.raises(ValueError, match=r"train\.h5: no images in split 'validation'"):
-        Packed(tmp_path / "train.h5", "validation")
+        PackedImages(tmp_path / "train.h5", "validation")
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_failed_writing_leaves_the_old_file(packed, monkeypatch, broken):
 
 
 def test_embedded_set():
-    train, validation, both = embedded(), embedded("validation"), embedded(None)
+    train, validation, both = embedded_images(), embedded_images("validation"), embedded_images(None)
     assert len(train.classes) == 12 and train.classes == validation.classes == tuple(sorted(train.classes))
     assert np.bincount(validation.labels).tolist() == [20] * 12
     expected = dict.fromkeys(train.classes, 80) | {"grand_piano": 79, "butterfly": 71, "sunflower": 65}

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from compare import close, normal
+from assertions import close, normal
 
 from npzf import layers, squeezenet
 from npzf.data import centre_crop, decode
@@ -18,8 +18,8 @@ MEAN, STD = np.array([0.25, 0.5, 0.75]), np.array([0.125, 0.25, 0.5])
 
 
 def two_convolutions():
-    table = [("conv1", layers.Conv(4, 3)), ("relu1", layers.Relu()), ("up/conv2", layers.Conv(2, 2))]
-    return Network((6, 6, 3), table, dtype="float64", initial=0.0)
+    table = [("conv1", layers.Conv(4, 3)), ("relu1", layers.ReLU()), ("up/conv2", layers.Conv(2, 2))]
+    return Network((6, 6, 3), table, dtype="float64", weight_init=0.0)
 
 
 def arrays():
@@ -57,7 +57,7 @@ def test_every_filter_as_the_file_means_it(tmp_path):
     x = (photograph / 255 - MEAN) / STD  # what the file says that the net was fed
     below = by_hand(stored["conv1/weight"], stored["conv1/bias"], x).clip(0)
     expected = by_hand(stored["up/conv2/weight"], stored["up/conv2/bias"], below)
-    close(net.forward(net.scaling.input(photograph[None]))[0], expected, 1e-6)  # float32 input
+    close(net.forward(net.preprocessing.apply(photograph[None]))[0], expected, 1e-6)  # float32 input
 
 
 @pytest.mark.parametrize(("text", "most"), [("BGR in [0,255] minus mean", 255), ("BGR in [0, 1] minus mean over std", 1)])
@@ -68,14 +68,14 @@ def test_a_net_of_blue_green_red_takes_rgb_and_answers_the_same(tmp_path, text, 
     photograph = np.random.default_rng(1).integers(0, 256, (6, 6, 3), np.uint8)
     x = (photograph[..., ::-1] / (255 / most) - mean) / (STD if "std" in text else 1)
     expected = by_hand(stored["conv1/weight"], stored["conv1/bias"], x)
-    close(net.forward(net.scaling.input(photograph[None]), upto="conv1")[0], expected, 1e-6)
+    close(net.forward(net.preprocessing.apply(photograph[None]), upto="conv1")[0], expected, 1e-6)
 
 
 def test_saved_and_loaded_it_is_the_same_net(tmp_path):
     net = from_hwio(two_convolutions(), written(tmp_path / "w.h5", arrays()))
     net.save(tmp_path / "net.h5")
     again, x = load(tmp_path / "net.h5"), np.full((1, 6, 6, 3), 100, np.uint8)
-    np.testing.assert_array_equal(again.forward(again.scaling.input(x)), net.forward(net.scaling.input(x)))
+    np.testing.assert_array_equal(again.forward(again.preprocessing.apply(x)), net.forward(net.preprocessing.apply(x)))
 
 
 def test_alexnet_ends_at_pool5():
@@ -109,7 +109,7 @@ def test_what_does_not_fit_is_refused_in_one_line_and_changes_nothing(tmp_path, 
     with pytest.raises(ValueError, match=named) as caught:
         from_hwio(net, written(tmp_path / "w.h5", stored, **attributes))
     assert "\n" not in str(caught.value)
-    assert not any(p.any() for p in net.parameters.values()) and net.scaling.mean is None
+    assert not any(p.any() for p in net.parameters.values()) and net.preprocessing.mean is None
 
 
 def test_no_file_and_no_hdf5(tmp_path):
@@ -128,5 +128,5 @@ def test_squeezenet_names_most_of_the_photographs():
     right = 0
     for label in range(0, 1000, 40):
         pixels = centre_crop(decode(files[label])[None], 227)
-        right += net.forward(net.scaling.input(pixels)).argmax() == label
+        right += net.forward(net.preprocessing.apply(pixels)).argmax() == label
     assert 0.4 <= right / 25 <= 0.9

@@ -16,7 +16,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[up]) for up in (1, 2)]  # a
 
 from cuda_on_cpu.build import CACHE  # noqa: E402
 
-from npzf import cuda  # noqa: E402
+from npzf import backend  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ USES = [
     Use("sgd.cu", "sgd_step<float>", 256, 8),
     Use("sgd.cu", "clip_filters<float>", 256, 8),
     Use("sums.cu", "sum_rows<float>", 256, 8),
-    Use("sums.cu", "sum_parts<float>", 256, 8),
+    Use("sums.cu", "reduce_splits<float>", 256, 8),
 ]
 
 
@@ -117,7 +117,7 @@ def _compile(file: str, architecture: str) -> tuple[Path, str]:
     """The cubin and what ptxas says, kept under a hash of the source."""
     instances = [use.instance for use in USES if use.file == file]
     uses = "".join(f"__device__ void* use{i}() {{ return (void*)&{name}; }}\n" for i, name in enumerate(instances))
-    source = cuda.pasted(file, [cuda.kernel_folder()]) + uses
+    source = backend.pasted(file, [backend.kernel_folder()]) + uses
     version = subprocess.run(["nvcc", "--version"], capture_output=True, text=True, check=True).stdout
     key = hashlib.sha256(repr((source, architecture, version)).encode()).hexdigest()[:24]
     made, report = CACHE / f"{key}.cubin", CACHE / f"{key}.txt"
@@ -152,7 +152,7 @@ def table(architecture: str) -> str:
 if __name__ == "__main__":
     if missing():
         sys.exit(missing())
-    readme = cuda.kernel_folder() / "README.md"
+    readme = backend.kernel_folder() / "README.md"
     before, mark, _ = readme.read_text().partition("<!-- resources -->\n")
     readme.write_text(before + mark + table("sm_90") + "\n")
     print(f"wrote the table of {readme}")

@@ -11,8 +11,8 @@ from cuda_on_cpu.build import SHIM  # noqa: E402
 from cuda_on_cpu.machine import Cpu  # noqa: E402
 from cuda_on_cpu.module import CpuModule  # noqa: E402
 
-from npzf import cuda  # noqa: E402
-from npzf.ops.gpu import contrast, convolution, flat, losses, pooling  # noqa: E402
+from npzf import backend  # noqa: E402
+from npzf.ops.cuda import convolution, launching, losses, normalization, pooling  # noqa: E402
 
 
 def sharing_kernels() -> None:
@@ -22,9 +22,9 @@ def sharing_kernels() -> None:
     for precision in ("fp32", "tf32"):
         y = convolution.convolve(x, weight, bias, pad=1, stride=2, precision=precision)
         convolution.filter_gradient(x, y, weight, pad=1, stride=2, precision=precision)
-    contrast.across_maps_gradient(x, x, 5, 2, 0.1, 0.75)
+    normalization.across_maps_gradient(x, x, 5, 2, 0.1, 0.75)
     losses._cross_entropy(x.reshape(9, 56), np.arange(9))
-    flat.sum_rows(x)
+    launching.sum_rows(x)
 
 
 def gathering_kernels() -> None:
@@ -39,11 +39,11 @@ def gathering_kernels() -> None:
     convolution.filter_gradient(image, y, filters, stride=2)
     y, switches = pooling.max_pool(x, 3, 2, 0, True)
     pooling.unpool(y, switches)
-    contrast.local_gradient(x, x, 5, 1.5, 1e-4)
+    normalization.local_gradient(x, x, 5, 1.5, 1e-4)
 
 
 def fault(name: str, sanitize: str) -> None:
-    source = cuda.pasted("faults.cu", [HERE, SHIM])
+    source = backend.pasted("faults.cu", [HERE, SHIM])
     x, y = np.arange(64, dtype="f"), np.zeros(64, "f")
     arguments = {"past_the_end": (y, np.int32(100_000)), "outside_shared": (y, np.int32(32))}.get(name, (x, y))
     threads = 64 if name.startswith("reverse") else 32
@@ -53,7 +53,7 @@ def fault(name: str, sanitize: str) -> None:
 if __name__ == "__main__":
     sanitize, name = sys.argv[1:]
     if name == "all":
-        with cuda.on(Cpu(sanitize)):
+        with backend.use_device(Cpu(sanitize)):
             sharing_kernels()
             if sanitize != "thread":
                 gathering_kernels()

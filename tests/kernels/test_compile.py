@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from resources import USES, compiled, missing
 
-from npzf import cuda
+from npzf import backend
 
 # Bytes of addresses that do not change in the main loop, read once for 1024 multiplications of each thread; sm_90 spills nothing.
 SPILLED_ON_SM_80 = {"convolve<float, 128, 128, 16, 8, 8, 4>": 64}
@@ -16,7 +16,7 @@ FILES = list(dict.fromkeys(use.file for use in USES))
 
 
 def test_every_kernel_file_is_checked():
-    assert sorted(FILES) == sorted(path.name for path in cuda.kernel_folder().glob("*.cu"))
+    assert sorted(FILES) == sorted(path.name for path in backend.kernel_folder().glob("*.cu"))
 
 
 @pytest.fixture(scope="module", params=["sm_80", "sm_90"])
@@ -72,7 +72,7 @@ def disassembled(tool, cubin):
 def test_cupy_compiles_them(file):
     """With NVRTC and the options that CuPy adds, from its wheels; a driver is not needed."""
     compiler = pytest.importorskip("cupy.cuda.compiler", reason="CuPy is not installed: its compiler is not tried")
-    source = cuda.pasted(file, [cuda.kernel_folder()])
+    source = backend.pasted(file, [backend.kernel_folder()])
     names = tuple(use.instance for use in USES if use.file == file)
     try:
         program = compiler._NVRTCProgram(source, "kernel.cu", name_expressions=names)

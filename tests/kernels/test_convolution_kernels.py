@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from comparing import close, distance, plain
 from cuda_on_cpu.module import Order
+from kernel_assertions import close, distance, plain
 
 from npzf.ops import convolution
-from npzf.ops.gpu import convolution as twin
+from npzf.ops.cuda import convolution as twin
 
 op = plain(convolution)
 

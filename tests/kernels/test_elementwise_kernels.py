@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from comparing import close, plain
 from cuda_on_cpu.build import SHIM
 from cuda_on_cpu.module import CpuModule, Order
+from kernel_assertions import close, plain
 
-from npzf import cuda, losses
+from npzf import backend, losses
 from npzf.ops import elementwise
-from npzf.ops.gpu import elementwise as twin
-from npzf.ops.gpu import flat
-from npzf.ops.gpu import losses as twin_losses
-from npzf.ops.gpu import sgd as twin_sgd
+from npzf.ops.cuda import elementwise as twin
+from npzf.ops.cuda import launching
+from npzf.ops.cuda import losses as twin_losses
+from npzf.ops.cuda import sgd as twin_sgd
 from npzf.training import sgd
 
 op = plain(elementwise)
@@ -44,7 +44,7 @@ PUBLISHED = [
 @pytest.mark.parametrize("counter, key, words", PUBLISHED)
 def test_philox_makes_the_published_words(machine, counter, key, words):
     counter, key, words = (np.array([int(word, 16) for word in text.split()], np.uint32) for text in (counter, key, words))
-    source = cuda.pasted("philox_words.cu", [Path(__file__).parent, SHIM, cuda.kernel_folder()])
+    source = backend.pasted("philox_words.cu", [Path(__file__).parent, SHIM, backend.kernel_folder()])
     found = np.zeros(4, np.uint32)
     CpuModule(source, ["philox_words"]).get_function("philox_words")((1,), (1,), (counter, key, found))
     assert np.array_equal(found, words)
@@ -109,8 +109,8 @@ def test_clip_filters(machine, random, dtype):
 def test_sum_rows(machine, random, shape, dtype):
     x = random.standard_normal(shape).astype(dtype)
     expected = x.reshape(-1, shape[-1]).sum(0, dtype=np.float64).astype(dtype)
-    found = flat.sum_rows(x)
+    found = launching.sum_rows(x)
     assert close(found, expected, "float64" if dtype == "float64" else None)
     for order in Order:
         machine.options.order = order
-        assert np.array_equal(flat.sum_rows(x), found)
+        assert np.array_equal(launching.sum_rows(x), found)

@@ -1,4 +1,4 @@
-"""npzf.cuda: what it accepts, what it refuses and in which words; where kernels are found; what is said to be missing."""
+"""npzf.backend: what it accepts, what it refuses and in which words; where kernels are found; what is said to be missing."""
 
 import importlib.metadata
 import shutil
@@ -11,14 +11,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from npzf import cuda
+from npzf import backend
+from npzf.backend import CudaError, source
+from npzf.backend import gpu as gpu_module
 
 ROOT = Path(__file__).resolve().parents[2]
 X = np.arange(6, dtype="f")
 
 
 def rectify(*arguments, grid=(1,), instance="rectify<float>"):
-    cuda.launch("elementwise.cu", instance, grid, (32,), *arguments)
+    backend.launch("elementwise.cu", instance, grid, (32,), *arguments)
 
 
 @pytest.mark.parametrize(
@@ -44,16 +46,16 @@ def test_refused_arguments(machine, arguments, error, text):
 def test_numbers_become_the_declared_types(machine):
     mask = np.zeros(8, np.float64)
     arguments = mask, 8, 0.5, 2, np.uint64(1), 0  # a Python float for float32, an int for double
-    cuda.launch("dropout.cu", "dropout_mask<double>", (1,), (32,), *arguments)
+    backend.launch("dropout.cu", "dropout_mask<double>", (1,), (32,), *arguments)
     assert set(mask) <= {0.0, 2.0}
     with pytest.raises(OverflowError, match="seed is -1, too large for uint64"):
-        cuda.launch("dropout.cu", "dropout_mask<double>", (1,), (32,), mask, 8, 0.5, 2, -1, 0)
+        backend.launch("dropout.cu", "dropout_mask<double>", (1,), (32,), mask, 8, 0.5, 2, -1, 0)
 
 
 def test_structs_are_checked(machine):
     columns = np.zeros(4, "f")
     with pytest.raises(TypeError, match=r"kernel im2col<float> in im2col.cu: g lacks a field or holds no ints: KeyError\('n'\)"):
-        cuda.launch("im2col.cu", "im2col<float>", (1,), (32,), columns, columns, {}, 0)
+        backend.launch("im2col.cu", "im2col<float>", (1,), (32,), columns, columns, {}, 0)
 
 
 def test_an_empty_grid_is_nothing_to_do(machine):
@@ -62,9 +64,9 @@ def test_an_empty_grid_is_nothing_to_do(machine):
 
 def test_compiled_once(machine):
     rectify(X, X.copy(), 6)
-    before = cuda._kernel.cache_info()
+    before = backend._kernel.cache_info()
     rectify(X, X.copy(), 6)
-    after = cuda._kernel.cache_info()
+    after = backend._kernel.cache_info()
     assert (after.misses, after.hits) == (before.misses, before.hits + 1)
 
 
@@ -75,8 +77,8 @@ def test_another_device(machine, monkeypatch):
 
 
 def test_what_cuda_says(machine):
-    with pytest.raises(cuda.CudaError, match=r"kernel rectify<float> in elementwise.cu: grid .* invalid configuration"):
-        cuda.launch("elementwise.cu", "rectify<float>", (1,), (2048,), X, X, 6)
+    with pytest.raises(CudaError, match=r"kernel rectify<float> in elementwise.cu: grid .* invalid configuration"):
+        backend.launch("elementwise.cu", "rectify<float>", (1,), (2048,), X, X, 6)
 
 
 def test_signatures():
@@ -85,7 +87,7 @@ def test_signatures():
     template <typename T, int V>  // a comment (with a parenthesis)
     __global__ void __launch_bounds__(V * (2)) kernel(const T* __restrict__ x, unsigned long long* maybe_y, const Shape s, T a) {
     """
-    x, y, s, a = cuda.signature(source, "kernel<double, 4>")
+    x, y, s, a = backend.signature(source, "kernel<double, 4>")
     assert (x.name, x.dtype, x.pointer, x.optional) == ("x", np.float64, True, False)
     assert (y.dtype, y.optional) == (np.uint64, True)
     assert (s.dtype.names, s.dtype.itemsize, s.pointer) == (("rows", "columns", "maps"), 12, False)
@@ -95,31 +97,31 @@ def test_signatures():
         ("kernel<float>", "template parameters <T, V>"),
         ("kernel<half, 1>", "type half"),
     ):
-        with pytest.raises(cuda.CudaError, match=text):
-            cuda.signature(source, instance)
+        with pytest.raises(CudaError, match=text):
+            backend.signature(source, instance)
 
 
 def test_included_files_are_pasted(tmp_path):
     (tmp_path / "a.cu").write_text('// a\n#include "b.cuh"\n#include "c.cuh"\nint a;\n')
     (tmp_path / "b.cuh").write_text('#include "c.cuh"\nint b;\n')
     (tmp_path / "c.cuh").write_text("int c;\n")
-    text = cuda.pasted("a.cu", [tmp_path])
+    text = backend.pasted("a.cu", [tmp_path])
     assert "#include" not in text
     assert text.count("int c;") == 1
     assert text.index("int c;") < text.index("int b;") < text.index("int a;")
     assert '#line 3 "a.cu"' in text
-    with pytest.raises(cuda.CudaError, match=r"d\.cu is not in"):
-        cuda.pasted("d.cu", [tmp_path])
+    with pytest.raises(CudaError, match=r"d\.cu is not in"):
+        backend.pasted("d.cu", [tmp_path])
 
 
 def test_no_kernels(monkeypatch, tmp_path):
-    monkeypatch.setattr(cuda, "__file__", str(tmp_path / "npzf" / "cuda.py"))
-    with pytest.raises(cuda.CudaError, match="the installation of npzf is incomplete"):
-        cuda.kernel_folder()
+    monkeypatch.setattr(source, "__file__", str(tmp_path / "npzf" / "backend" / "source.py"))
+    with pytest.raises(CudaError, match="the installation of npzf is incomplete"):
+        backend.kernel_folder()
 
 
 def test_kernel_files_keep_the_rules():
-    for path in cuda.kernel_folder().glob("*.cu*"):
+    for path in backend.kernel_folder().glob("*.cu*"):
         lines = path.read_text().splitlines()
         assert "ection" in lines[0] or "figure" in lines[0], f"{path.name}: the first line says where in the paper it belongs"
         assert len(lines) <= 400
@@ -140,7 +142,7 @@ def test_kernels_are_in_the_wheel(tmp_path):
     subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", "dist", "."], cwd=tmp_path, check=True)
     wheel = next((tmp_path / "dist").glob("*.whl"))
     subprocess.run([*pip, "install", "--no-deps", "--target", str(tmp_path / "installed"), str(wheel)], check=True)
-    code = "from npzf import cuda; print(cuda.kernel_folder()); print(len(cuda.pasted('convolve.cu', [cuda.kernel_folder()])))"
+    code = "from npzf.backend import cuda; print(backend.kernel_folder()); print(len(backend.pasted('convolve.cu', [backend.kernel_folder()])))"
     environment = {"PYTHONPATH": str(tmp_path / "installed"), "PATH": ""}
     result = subprocess.run([sys.executable, "-c", code], cwd="/", env=environment, capture_output=True, text=True, check=True)
     folder, length = result.stdout.split()
@@ -149,7 +151,7 @@ def test_kernels_are_in_the_wheel(tmp_path):
 
 
 def test_importing_npzf_does_not_import_cupy():
-    code = "import sys; sys.modules['cupy'] = None; import npzf, npzf.cuda"
+    code = "import sys; sys.modules['cupy'] = None; import npzf, npzf.backend"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
@@ -191,14 +193,14 @@ class Refusing:
 
 @pytest.fixture
 def refusing(monkeypatch):
-    monkeypatch.setattr(cuda, "require", Refusing)
-    with cuda.on(cuda.Gpu()) as gpu:
+    monkeypatch.setattr(gpu_module, "require", Refusing)
+    with backend.use_device(backend.Gpu()) as gpu:
         yield gpu
 
 
 def test_what_the_compiler_says(refusing):
     expected = r"kernel rectify<float> in elementwise.cu does not compile: elementwise.cu\(7\): error: identifier"
-    with pytest.raises(cuda.CudaError, match=expected) as raised:
+    with pytest.raises(CudaError, match=expected) as raised:
         rectify(X, X, 6)
     assert "\n" not in str(raised.value)
 
@@ -206,7 +208,7 @@ def test_what_the_compiler_says(refusing):
 def test_out_of_memory(refusing):
     text = r"4,000,000 bytes asked for, 1,500,000 of 2,000,000 free on the GPU: take a smaller batch"
     with pytest.raises(MemoryError, match=text):
-        cuda.empty((1000, 1000), "float32")
+        backend.empty((1000, 1000), "float32")
 
 
 # What is installed, as importlib.metadata and a stand-in for CuPy tell it
@@ -240,13 +242,13 @@ def installed(monkeypatch, *wheels, driver=13000, gpus=1, broken=None):
 )
 def test_what_is_missing(monkeypatch, wheels, state, text):
     installed(monkeypatch, *wheels, **state)
-    with pytest.raises(cuda.CudaError, match=text) as raised:
-        cuda.require()
+    with pytest.raises(CudaError, match=text) as raised:
+        backend.require()
     assert "\n" not in str(raised.value)
 
 
 def test_nothing_is_missing(monkeypatch):
     cupy = installed(monkeypatch, "cupy-cuda12x", driver=13010)  # an older wheel works with a newer driver
-    assert cuda.require() is cupy
-    assert cuda.versions().startswith("NVIDIA H200, driver ")
-    assert cuda.versions().endswith("(CUDA 13.1), CUDA runtime 13.0, CuPy 14.2.0")
+    assert backend.require() is cupy
+    assert backend.versions().startswith("NVIDIA H200, driver ")
+    assert backend.versions().endswith("(CUDA 13.1), CUDA runtime 13.0, CuPy 14.2.0")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from resources import USES
 
-from npzf import cuda
-from npzf.ops.gpu import contrast, convolution, pooling
+from npzf import backend
+from npzf.ops.cuda import convolution, normalization, pooling
 
 # x, weight, stride, pad; ceil in layers 1 and 2
 LAYERS = {
@@ -32,7 +32,7 @@ class Recorder:
             self.launches.append((file, instance, grid, block, shared_mem))
 
         note.max_dynamic_shared_size_bytes = 48 * 1024
-        return cuda.pasted(file, [cuda.kernel_folder()]), note
+        return backend.pasted(file, [backend.kernel_folder()]), note
 
     def misplaced(self, array):
         return None
@@ -46,7 +46,7 @@ class Recorder:
 
 @pytest.fixture
 def recorder():
-    with cuda.on(Recorder()) as machine:
+    with backend.use_device(Recorder()) as machine:
         yield machine
 
 
@@ -78,7 +78,7 @@ def test_the_rest(recorder):
     x = np.empty((128, 110, 110, 96), "f")
     y, switches = pooling.max_pool(x, 3, 2, ceil=True)
     pooling.unpool(y, switches)
-    contrast.across_maps_gradient(y, contrast.across_maps(y, 5, 2.0, 2e-5, 0.75), 5, 2.0, 2e-5, 0.75)
+    normalization.across_maps_gradient(y, normalization.across_maps(y, 5, 2.0, 2e-5, 0.75), 5, 2.0, 2e-5, 0.75)
     check(recorder)
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from comparing import plain
 from cuda_on_cpu.module import Order
+from kernel_assertions import plain
 
 from npzf.ops import pooling
-from npzf.ops.gpu import pooling as twin
+from npzf.ops.cuda import pooling as twin
 
 op = plain(pooling)
 

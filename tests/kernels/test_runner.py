@@ -7,7 +7,7 @@ import pytest
 from cuda_on_cpu.build import SHIM, BuildError, missing
 from cuda_on_cpu.module import CpuModule, KernelError, Options, Order
 
-from npzf import cuda
+from npzf import backend
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=str(missing()))
 
@@ -20,7 +20,7 @@ CHOICES = [f"{name}<{flag}>" for name in ("reverse", "copied", "overwritten") fo
 
 @pytest.fixture(scope="module")
 def faults():
-    source = cuda.pasted("faults.cu", [Path(__file__).parent, SHIM])
+    source = backend.pasted("faults.cu", [Path(__file__).parent, SHIM])
     return CpuModule(source, [*PLAIN, *CHOICES], Options())
 
 

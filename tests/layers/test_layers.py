@@ -5,23 +5,24 @@ import copy
 import gradcheck
 import numpy as np
 import pytest
-from compare import normal, separated
+from assertions import normal, separated
 
-from npzf import arrays, layers
+from npzf import layers
+from npzf.backend import arrays
 from npzf.geometry import Field
-from npzf.layers import Keep, Rules
+from npzf.layers import ProjectionRules, Save
 
 MAPS = (7, 6, 4)
 LAYERS = {  # layer, one image's input shape
     "conv": (layers.Conv(6, 3, stride=2, pad=1), MAPS),
     "conv in groups": (layers.Conv(6, 3, groups=2, ceil=True, stride=3), MAPS),
-    "relu": (layers.Relu(), MAPS),
+    "relu": (layers.ReLU(), MAPS),
     "pool": (layers.MaxPool(3, 2, pad=1), MAPS),
     "pool with ceil": (layers.MaxPool(3, 2, ceil=True), MAPS),
     "average": (layers.GlobalAveragePool(), MAPS),
-    "across maps": (layers.AcrossMaps(alpha=1.0), MAPS),
-    "across maps, sum": (layers.AcrossMaps(n=4, alpha=0.5, beta=0.6, alpha_times="sum"), MAPS),
-    "local contrast": (layers.LocalContrast(5, 1.3), MAPS),
+    "across maps": (layers.LocalResponseNorm(alpha=1.0), MAPS),
+    "across maps, sum": (layers.LocalResponseNorm(n=4, alpha=0.5, beta=0.6, alpha_divided_by_n=False), MAPS),
+    "local contrast": (layers.LocalContrastNorm(5, 1.3), MAPS),
     "flatten": (layers.Flatten(), MAPS),
     "fully connected": (layers.FullyConnected(5), (11,)),
     "dropout": (layers.Dropout(0.3), MAPS),
@@ -32,7 +33,7 @@ every = pytest.mark.parametrize(("layer", "shape"), LAYERS.values(), ids=LAYERS)
 def made(layer, shape, dtype="float64"):
     """A fresh copy of the layer with parameters for this input shape, its bias not 0."""
     layer = copy.deepcopy(layer)
-    layer.create(shape, "he", arrays.generator(1), np.dtype(dtype))
+    layer.initialize(shape, "he", arrays.generator(1), np.dtype(dtype))
     if "bias" in layer.parameters:
         layer.parameters["bias"][...] = normal(*layer.parameters["bias"].shape)
     return layer
@@ -40,15 +41,15 @@ def made(layer, shape, dtype="float64"):
 
 @every
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("keep", list(Keep))
+@pytest.mark.parametrize("keep", list(Save))
 def test_shape_and_type_agree_with_forward_and_back(layer, shape, dtype, keep):
     layer, x = made(layer, shape, dtype), normal(3, *shape, dtype=dtype)
     y = layer.forward(x, keep=keep)
     assert (y.shape, y.dtype) == ((3, *layer.shape(shape)), x.dtype)
-    if keep >= Keep.SWITCHES:
-        down = layer.project(y, Rules())
+    if keep >= Save.SWITCHES:
+        down = layer.project(y, ProjectionRules())
         assert (down.shape, down.dtype) == (x.shape, x.dtype)
-    if keep >= Keep.GRADIENTS:
+    if keep >= Save.GRADIENTS:
         gx = layer.backward(y)
         assert (gx.shape, gx.dtype) == (x.shape, x.dtype)
 
@@ -61,7 +62,7 @@ def test_backward_is_the_gradient(layer, shape):
         return layer.forward(x)
 
     def backward(gy):
-        layer.forward(x, keep=Keep.GRADIENTS)
+        layer.forward(x, keep=Save.GRADIENTS)
         return layer.backward(gy)
 
     gradcheck.gradient(forward, backward, x, step=1e-5 / x.size, tolerance=1e-5)
@@ -70,7 +71,7 @@ def test_backward_is_the_gradient(layer, shape):
 @every
 def test_backward_sets_a_gradient_for_each_parameter(layer, shape):
     layer, x = made(layer, shape), normal(2, *shape)
-    layer.backward(layer.forward(x, keep=Keep.GRADIENTS))
+    layer.backward(layer.forward(x, keep=Save.GRADIENTS))
     assert layer.gradients.keys() == layer.parameters.keys()
     for key, parameter in layer.parameters.items():
 
@@ -82,7 +83,7 @@ def test_backward_sets_a_gradient_for_each_parameter(layer, shape):
             return y
 
         def gradient(gy, key=key):
-            layer.forward(x, keep=Keep.GRADIENTS)
+            layer.forward(x, keep=Save.GRADIENTS)
             layer.backward(gy)
             return layer.gradients[key]
 
@@ -93,7 +94,7 @@ def test_backward_sets_a_gradient_for_each_parameter(layer, shape):
 def test_inference_keeps_nothing_and_changes_nothing(layer, shape):
     layer, x = made(layer, shape), normal(2, *shape)
     before = x.copy()
-    layer.forward(x, keep=Keep.TRAIN)
+    layer.forward(x, keep=Save.TRAIN)
     layer.forward(x)
     assert layer.kept is None
     np.testing.assert_array_equal(x, before)
@@ -102,7 +103,7 @@ def test_inference_keeps_nothing_and_changes_nothing(layer, shape):
 @every
 def test_backward_lets_go_of_what_was_kept(layer, shape):
     layer, x = made(layer, shape), normal(2, *shape)
-    layer.backward(layer.forward(x, keep=Keep.TRAIN))
+    layer.backward(layer.forward(x, keep=Save.TRAIN))
     assert layer.kept is None
 
 
@@ -121,52 +122,52 @@ def test_linear_layers_project_by_their_adjoint_without_bias(layer, shape):
     layer, x = made(layer, shape), normal(2, *shape)
     bias = layer.forward(np.zeros_like(x))
     y = normal(*bias.shape)
-    gradcheck.adjoint(lambda x: layer.forward(x) - bias, lambda y: layer.project(y, Rules()), x, y)
-    np.testing.assert_array_equal(layer.project(np.zeros_like(y), Rules()), 0)
+    gradcheck.adjoint(lambda x: layer.forward(x) - bias, lambda y: layer.project(y, ProjectionRules()), x, y)
+    np.testing.assert_array_equal(layer.project(np.zeros_like(y), ProjectionRules()), 0)
 
 
 def test_relu_projects_by_rectifying_the_signal_whatever_was_positive_on_the_way_up():
-    layer, y = layers.Relu(), normal(2, *MAPS)
-    layer.forward(-y, keep=Keep.SWITCHES)
-    np.testing.assert_array_equal(layer.project(y, Rules()), np.maximum(y, 0))
+    layer, y = layers.ReLU(), normal(2, *MAPS)
+    layer.forward(-y, keep=Save.SWITCHES)
+    np.testing.assert_array_equal(layer.project(y, ProjectionRules()), np.maximum(y, 0))
 
 
 @pytest.mark.parametrize(("overwrite", "expected"), [(False, 7), (True, 4)])
 def test_pool_projects_through_its_switches(overwrite, expected):
     layer, x = layers.MaxPool(3, 2), np.zeros((1, 3, 5, 1))
     x[0, 1, 2] = 1  # the maximum of both windows
-    layer.forward(x, keep=Keep.SWITCHES)
-    down = layer.project(np.array([3.0, 4.0]).reshape(1, 1, 2, 1), Rules(overwrite=overwrite))
+    layer.forward(x, keep=Save.SWITCHES)
+    down = layer.project(np.array([3.0, 4.0]).reshape(1, 1, 2, 1), ProjectionRules(overwrite=overwrite))
     np.testing.assert_array_equal(down, x * expected)
 
 
 @pytest.mark.parametrize("name", ["across maps", "across maps, sum", "local contrast"])
 def test_norms_project_unchanged_or_by_their_true_gradient(name):
     layer, x, y = LAYERS[name][0], normal(2, *MAPS), normal(2, *MAPS, seed=1)
-    layer.forward(x, keep=Keep.SWITCHES)
-    assert layer.project(y, Rules()) is y
-    layer.forward(x, keep=Keep.GRADIENTS)
-    projected = layer.project(y, Rules(norm_gradient=True))
+    layer.forward(x, keep=Save.SWITCHES)
+    assert layer.project(y, ProjectionRules()) is y
+    layer.forward(x, keep=Save.GRADIENTS)
+    projected = layer.project(y, ProjectionRules(norm_gradient=True))
     np.testing.assert_array_equal(projected, layer.backward(y))
     assert (projected != y).any()
 
 
 def test_dropout_projects_unchanged():
     y = normal(2, 9)
-    assert layers.Dropout(0.5).project(y, Rules()) is y
+    assert layers.Dropout(0.5).project(y, ProjectionRules()) is y
 
 
 def test_alpha_of_the_mean_is_alpha_of_the_sum_divided_by_n():
     x = normal(2, *MAPS)
-    mean, total = layers.AcrossMaps(n=5, alpha=1.0), layers.AcrossMaps(n=5, alpha=0.2, alpha_times="sum")
+    mean, total = layers.LocalResponseNorm(n=5, alpha=1.0), layers.LocalResponseNorm(n=5, alpha=0.2, alpha_divided_by_n=False)
     np.testing.assert_array_equal(mean.forward(x), total.forward(x))
 
 
 def test_dropout_drops_only_in_training():
     layer, x = made(layers.Dropout(0.5), (50,)), normal(4, 50)
-    for keep in (Keep.NOTHING, Keep.SWITCHES, Keep.GRADIENTS):
+    for keep in (Save.NOTHING, Save.SWITCHES, Save.GRADIENTS):
         assert layer.forward(x, keep=keep) is x
-    y = layer.forward(x, keep=Keep.TRAIN)
+    y = layer.forward(x, keep=Save.TRAIN)
     kept = y != 0
     assert 0.3 < kept.mean() < 0.7
     np.testing.assert_array_equal(y, np.where(kept, 2 * x, 0))
@@ -176,26 +177,26 @@ def test_dropout_drops_only_in_training():
 def test_dropout_depends_on_the_seed_and_draws_anew_each_time():
     x = np.ones((3, 40))
     one, same = made(layers.Dropout(), (40,)), made(layers.Dropout(), (40,))
-    first = [layer.forward(x, keep=Keep.TRAIN) for layer in (one, same)]
+    first = [layer.forward(x, keep=Save.TRAIN) for layer in (one, same)]
     np.testing.assert_array_equal(*first)
-    assert (one.forward(x, keep=Keep.TRAIN) != first[0]).any()
+    assert (one.forward(x, keep=Save.TRAIN) != first[0]).any()
 
 
 @pytest.mark.parametrize("layer, shape", [(layers.Conv(4, 3), (7, 6, 3)), (layers.FullyConnected(5), (8,))], ids=["conv", "fc"])
 def test_a_layer_can_do_the_relu_that_follows(layer, shape):
-    layer.create(shape, "he", arrays.generator(0), np.dtype("float64"))
+    layer.initialize(shape, "he", arrays.generator(0), np.dtype("float64"))
     x = normal(2, *shape)
-    relu = layers.Relu()
-    y = relu.forward(layer.forward(x, relu=True), keep=Keep.GRADIENTS, done=True)
+    relu = layers.ReLU()
+    y = relu.forward(layer.forward(x, relu=True), keep=Save.GRADIENTS, done=True)
     np.testing.assert_array_equal(y, np.maximum(layer.forward(x), 0))
     np.testing.assert_array_equal(relu.backward(np.ones_like(y)), y > 0)
 
 
 def test_concatenate_joins_maps_and_hands_them_back():
     layer, xs = layers.Concatenate(), [normal(2, 5, 4, maps) for maps in (1, 3, 2)]
-    y = layer.forward(*xs, keep=Keep.GRADIENTS)
+    y = layer.forward(*xs, keep=Save.GRADIENTS)
     assert y.shape[1:] == layer.shape(*(x.shape[1:] for x in xs)) == (5, 4, 6)
-    for down in (layer.backward(y), layer.project(y, Rules())):
+    for down in (layer.backward(y), layer.project(y, ProjectionRules())):
         for part, x in zip(down, xs, strict=True):
             np.testing.assert_array_equal(part, x)
             assert part.flags.c_contiguous
@@ -206,9 +207,9 @@ def test_concatenate_joins_maps_and_hands_them_back():
     [
         (layers.Conv(1, 3, stride=2, pad=1), Field(9, 4, -1)),
         (layers.MaxPool(2, 2), Field(7, 4, 1)),
-        (layers.LocalContrast(3), Field(13, 2, -3)),  # the mean of means: five pixels
-        (layers.Relu(), Field(5, 2, 1)),
-        (layers.AcrossMaps(), Field(5, 2, 1)),
+        (layers.LocalContrastNorm(3), Field(13, 2, -3)),  # the mean of means: five pixels
+        (layers.ReLU(), Field(5, 2, 1)),
+        (layers.LocalResponseNorm(), Field(5, 2, 1)),
         (layers.Flatten(), Field(5, 2, 1, whole=True)),
         (layers.GlobalAveragePool(), Field(5, 2, 1, whole=True)),
     ],
@@ -225,7 +226,7 @@ def test_concatenate_sees_what_its_branches_see():
 def test_initial_weights_have_the_deviation_asked_for_and_biases_are_0():
     for deviation, expected in ((1e-2, 1e-2), ("he", np.sqrt(2 / (9 * 50)))):
         layer = layers.Conv(200, 3)
-        layer.create((5, 5, 50), deviation, arrays.generator(0), np.dtype("float32"))
+        layer.initialize((5, 5, 50), deviation, arrays.generator(0), np.dtype("float32"))
         assert layer.parameters["weight"].std() == pytest.approx(expected, rel=0.02)
         assert abs(layer.parameters["weight"].mean()) < expected / 50
         assert not layer.parameters["bias"].any()
@@ -251,13 +252,13 @@ def test_initial_weights_have_the_deviation_asked_for_and_biases_are_0():
         (lambda: layers.Dropout(1.0), "Dropout: rate is 1.0"),
         (lambda: layers.Dropout(-0.1), "Dropout: rate is -0.1"),
         (lambda: layers.Dropout(float("nan")), "Dropout: rate is nan"),
-        (lambda: layers.AcrossMaps(n=0), "AcrossMaps: n is 0"),
-        (lambda: layers.AcrossMaps(k=0), "AcrossMaps: k is 0"),
-        (lambda: layers.AcrossMaps(alpha=-1), "alpha -1"),
-        (lambda: layers.AcrossMaps(alpha_times="max"), "alpha_times is 'max', expected 'mean' or 'sum'"),
-        (lambda: layers.LocalContrast(4), "LocalContrast: window is 4"),
-        (lambda: layers.LocalContrast(5, sigma=0), "sigma 0"),
-        (lambda: layers.LocalContrast(5, floor=0), "floor 0"),
+        (lambda: layers.LocalResponseNorm(n=0), "LocalResponseNorm: n is 0"),
+        (lambda: layers.LocalResponseNorm(k=0), "LocalResponseNorm: k is 0"),
+        (lambda: layers.LocalResponseNorm(alpha=-1), "alpha -1"),
+        (lambda: layers.LocalResponseNorm(alpha_divided_by_n="max"), "alpha_divided_by_n is 'max', expected True or False"),
+        (lambda: layers.LocalContrastNorm(4), "LocalContrastNorm: window is 4"),
+        (lambda: layers.LocalContrastNorm(5, sigma=0), "sigma 0"),
+        (lambda: layers.LocalContrastNorm(5, floor=0), "floor 0"),
         (lambda: layers.Concatenate().shape((5, 5, 1), (5, 4, 1)), r"\(5, 5, 1\), \(5, 4, 1\), expected"),
     ],
 )

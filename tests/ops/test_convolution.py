@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from compare import DTYPES, TOLERANCE, TORCH, close, layouts, normal
+from assertions import DTYPES, TOLERANCE, TORCH, close, layouts, normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

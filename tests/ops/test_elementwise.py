@@ -4,7 +4,7 @@ import gradcheck
 import numpy as np
 import pytest
 import torch
-from compare import DTYPES, layouts, normal, separated
+from assertions import DTYPES, layouts, normal, separated
 
 from npzf.ops import elementwise as op
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from npzf.render import architecture_figure, plots
-from npzf.studies import Diagnosis
+from npzf.studies import LayerDiagnosis
 
 NOISE = np.array([0.02, 0.18, 0.8])
 SHARES = np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])
@@ -14,7 +14,7 @@ SHARES = np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])
 
 def diagnosis(channels=3):
     weight = np.random.default_rng(0).standard_normal((2, 5, 5, channels))
-    return Diagnosis("conv1", 4, weight, np.array([True, False]), SHARES, np.array([0.1, 0.9]), np.array([1.0, 2.0]))
+    return LayerDiagnosis("conv1", 4, weight, np.array([True, False]), SHARES, np.array([0.1, 0.9]), np.array([1.0, 2.0]))
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from PIL import Image
-from toy import squares, tiny
+from tiny_training import squares, tiny
 
 from npzf.data import EvaluationBatches
 from npzf.render import atlas
 from npzf.render.atlas.numbers import shades, short
 from npzf.render.atlas.sheets import GROUP, MARGIN, MID_GREY, SIDE, THUMBNAILS, tile, tile_side
-from npzf.render.pictures import shrunk
-from npzf.studies.atlas import survey
+from npzf.render.pictures import downscale
+from npzf.studies.atlas import map_statistics
 
 EVIL = "</script><script>alert('$title')</script>&\u2028\"<b>é"
 SHEETS = ("projections", "patches", "thumbnails")
@@ -117,8 +117,8 @@ def test_tiles_of_any_field(field):
     side = tile_side(field)
     assert side <= SIDE and (side > SIDE / 2 or field > SIDE / 2)
     picture = np.full((field, field, 3), 200, np.uint8)
-    np.testing.assert_array_equal(tile(shrunk(picture, SIDE / field), field), np.full((side, side, 3), 200))
-    clipped = tile(shrunk(picture[: (field + 1) // 2], SIDE / field), field)
+    np.testing.assert_array_equal(tile(downscale(picture, SIDE / field), field), np.full((side, side, 3), 200))
+    clipped = tile(downscale(picture[: (field + 1) // 2], SIDE / field), field)
     assert clipped.shape == (side, side, 3) and (clipped[side // 2] == 200).any()
 
 
@@ -130,7 +130,7 @@ def test_grey_photographs_and_large_fields_are_written(tmp_path):
 
 
 def test_large_projections_are_drawn_with_full_contrast(tmp_path):
-    """Strokes of one pixel in 160 are averaged to less when they are shrunk; what is left still reaches black or white."""
+    """Strokes of one pixel in 160 are averaged to less when they are downscale; what is left still reaches black or white."""
     picture = np.zeros((160, 160, 3))
     picture[:, 80] = 1
     ((scale,),) = atlas.write_group(tmp_path, "a", [[picture]], [[np.zeros((160, 160, 3), np.uint8)]], 1, 160)
@@ -140,7 +140,7 @@ def test_large_projections_are_drawn_with_full_contrast(tmp_path):
 
 def test_every_map_has_its_numbers():
     net, pictures = tiny(), squares(30)
-    found = survey(net, EvaluationBatches(pictures, 7, 8, net.scaling), ["conv1", "fc2"], 5, 3)
+    found = map_statistics(net, EvaluationBatches(pictures, 7, 8, net.preprocessing), ["conv1", "fc2"], 5, 3)
     for name, maps in (("conv1", 4), ("fc2", 8)):
         top, scales = found.layers[name].top, [[0.5] * int((v > 0).sum()) for v in found.layers[name].top.values]
         entry = atlas.layer_entry(net, found, name, "01-stem", scales)
@@ -162,7 +162,7 @@ def test_every_map_has_its_numbers():
 
 def test_a_net_that_does_not_classify_says_nothing():
     net, pictures = tiny(), squares(30)
-    found = survey(net, EvaluationBatches(pictures, 7, 8, net.scaling), ["conv1"], 5, 3)
+    found = map_statistics(net, EvaluationBatches(pictures, 7, 8, net.preprocessing), ["conv1"], 5, 3)
     found.answers.clear()
     assert all(len(entry) == 2 for entry in atlas.image_entries(found, str, str, str).values())
 

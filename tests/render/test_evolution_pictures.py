@@ -58,11 +58,11 @@ def test_lists_that_do_not_match_are_refused(tmp_path):
 
 def test_webp_holds_every_frame_exactly(tmp_path):
     path = animation(pictures(), EPOCHS, tmp_path / "new" / "a.webp")
-    with Image.open(path) as film:
-        assert film.n_frames == 3
+    with Image.open(path) as great_circle:
+        assert great_circle.n_frames == 3
         for e in range(3):
-            film.seek(e)
-            frame = np.asarray(film.convert("RGB"))
+            great_circle.seek(e)
+            frame = np.asarray(great_circle.convert("RGB"))
             top, left = corner_of_tiles(frame)
             label = lettering(f"epoch {EPOCHS[e]}", 14, 28, 122)
             np.testing.assert_array_equal(frame[top - 28 : top, left : left + 122], label)
@@ -71,10 +71,10 @@ def test_webp_holds_every_frame_exactly(tmp_path):
 
 
 def test_gif_has_its_frames_and_times(tmp_path):
-    with Image.open(animation(pictures(), EPOCHS, tmp_path / "a.gif", seconds=0.5)) as film:
-        assert film.n_frames == 3
+    with Image.open(animation(pictures(), EPOCHS, tmp_path / "a.gif", seconds=0.5)) as great_circle:
+        assert great_circle.n_frames == 3
         times = []
         for e in range(3):
-            film.seek(e)
-            times.append(film.info["duration"])
+            great_circle.seek(e)
+            times.append(great_circle.info["duration"])
     assert times == [500, 500, 1500]

@@ -1,4 +1,4 @@
-"""Sheets and films of optimal inputs, and the labelled rows and frames that they share with figure 4."""
+"""Sheets and circles of optimal inputs, and the labelled rows and frames that they share with figure 4."""
 
 import numpy as np
 import pytest
@@ -59,13 +59,13 @@ def test_small_pictures_are_enlarged_and_long_titles_fit():
 
 def test_a_film_swings_through_the_angles_and_back_and_rests_at_the_optimum(tmp_path):
     one = exhibit()
-    with Image.open(optimum_film(one, tmp_path / "new" / "a.webp")) as film:
-        assert film.n_frames == 4
+    with Image.open(optimum_film(one, tmp_path / "new" / "a.webp")) as great_circle:
+        assert great_circle.n_frames == 4
         times = []
         for frame, angle in enumerate([0, 1, 2, 1]):
-            film.seek(frame)
-            shown = np.asarray(film.convert("RGB"))
-            times.append(film.info["duration"])
+            great_circle.seek(frame)
+            shown = np.asarray(great_circle.convert("RGB"))
+            times.append(great_circle.info["duration"])
             top, left = corner_of_tiles(shown)
             for d in range(2):
                 x = left + d * 125
@@ -78,11 +78,11 @@ def test_a_film_swings_through_the_angles_and_back_and_rests_at_the_optimum(tmp_
 def test_the_letters_of_a_films_title_keep_their_size(tmp_path):
     """Where they have to be small, as the longest title has: beside "at 0°" there is room for larger ones."""
     one = exhibit(title="fire9/expand3x3, map 200: 1234")
-    with Image.open(optimum_film(one, tmp_path / "a.webp")) as film:
+    with Image.open(optimum_film(one, tmp_path / "a.webp")) as great_circle:
         heads = []
         for frame in (0, 1):
-            film.seek(frame)
-            heads.append(np.asarray(film.convert("RGB"))[:32, 12:])
+            great_circle.seek(frame)
+            heads.append(np.asarray(great_circle.convert("RGB"))[:32, 12:])
     room = heads[0].shape[1] - 12
     sizes = [max(s for s in range(8, 21) if text_width(f"{one.title}, at {angle}", s) <= room) for angle in ("-60°", "0°")]
     assert sizes[0] < sizes[1] < 20
@@ -92,12 +92,12 @@ def test_the_letters_of_a_films_title_keep_their_size(tmp_path):
 
 def test_frames_keep_their_times_as_gif(tmp_path):
     frames = [np.full((8, 8, 3), grey, np.uint8) for grey in (0, 100, 255)]
-    with Image.open(write_frames(frames, tmp_path / "a.gif", [100, 200, 300])) as film:
+    with Image.open(write_frames(frames, tmp_path / "a.gif", [100, 200, 300])) as great_circle:
         times, greys = [], []
-        for k in range(film.n_frames):
-            film.seek(k)
-            times.append(film.info["duration"])
-            greys.append(film.convert("RGB").getpixel((4, 4))[0])
+        for k in range(great_circle.n_frames):
+            great_circle.seek(k)
+            times.append(great_circle.info["duration"])
+            greys.append(great_circle.convert("RGB").getpixel((4, 4))[0])
     assert (times, greys) == ([100, 200, 300], [0, 100, 255])
 
 

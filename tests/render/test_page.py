@@ -44,11 +44,11 @@ def sections(tmp_path):
     small = save_png(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8), tmp_path / "small.png")
     large = save_png(rng.integers(0, 256, (50, 700, 3), dtype=np.uint8), tmp_path / "large.png")
     frames = rng.integers(0, 256, (4, 2, 200, 200, 3), dtype=np.uint8)
-    film = animation(frames, [1, 2], tmp_path / "film.webp")
+    animated = animation(frames, [1, 2], tmp_path / "animated.webp")
     return [
         Section("Filters <b>", "The <em>first</em> &amp; best.", small, 'said "seven"'),
-        Section("Features", "Strongest.", large, "features", wide=True),
-        Section("Evolution", "Moving.", film, "film"),
+        Section("Features", "ImageTopMaps.", large, "features", wide=True),
+        Section("Evolution", "Moving.", animated, "animated"),
     ]
 
 

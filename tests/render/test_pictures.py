@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from npzf.render import enlarge, filters, grid, legible, mid_grey, mid_grey_each, save_png
-from npzf.render.pictures import scale_of
+from npzf.render import enlarge, filters, grid, save_png, to_grey, to_grey_each, to_grey_robust
+from npzf.render.pictures import robust_scale
 
 
 def signed(*shape, seed=0):
@@ -16,7 +16,7 @@ def signed(*shape, seed=0):
 
 def test_zero_is_mid_grey_and_the_scale_reaches_the_ends():
     row = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]).reshape(1, 5, 1)
-    picture, scale = mid_grey(row)
+    picture, scale = to_grey(row)
     assert picture.dtype == np.uint8 and picture.shape == row.shape
     np.testing.assert_array_equal(picture.ravel(), [1, 64, 128, 192, 255])
     assert scale == 2.0
@@ -25,31 +25,31 @@ def test_zero_is_mid_grey_and_the_scale_reaches_the_ends():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_both_signs_are_treated_alike(channels):
     x = signed(2, 9, 7, channels)
-    np.testing.assert_array_equal(mid_grey(x)[0].astype(int) - 128, 128 - mid_grey(-x)[0].astype(int))
+    np.testing.assert_array_equal(to_grey(x)[0].astype(int) - 128, 128 - to_grey(-x)[0].astype(int))
 
 
 @given(st.floats(1e-300, 1e300), st.integers(0, 99))
 @settings(max_examples=30, deadline=None)
 def test_the_picture_does_not_depend_on_the_unit(unit, seed):
     x = signed(3, 4, 3, seed=seed)
-    difference = mid_grey(x)[0].astype(int) - mid_grey(x * unit)[0]
+    difference = to_grey(x)[0].astype(int) - to_grey(x * unit)[0]
     assert abs(difference).max() <= 1  # rounding alone
 
 
 def test_a_given_scale_clips_and_is_returned():
-    picture, scale = mid_grey(np.array([-9.0, 0.0, 2.0, 9.0]).reshape(1, 4, 1), scale=4)
+    picture, scale = to_grey(np.array([-9.0, 0.0, 2.0, 9.0]).reshape(1, 4, 1), scale=4)
     np.testing.assert_array_equal(picture.ravel(), [1, 128, 192, 255])
     assert scale == 4.0
 
 
 def test_all_zero_is_all_mid_grey_and_its_scale_can_be_given_back():
-    picture, scale = mid_grey(np.zeros((4, 4, 3), np.float32))
+    picture, scale = to_grey(np.zeros((4, 4, 3), np.float32))
     assert (picture == 128).all() and scale == 0.0
-    assert (mid_grey(np.zeros((4, 4, 3)), scale)[0] == 128).all()
+    assert (to_grey(np.zeros((4, 4, 3)), scale)[0] == 128).all()
 
 
 def test_the_smallest_float_is_not_lost():
-    assert mid_grey(np.full((1, 1, 1), np.float32(1e-45)))[0].item() == 255
+    assert to_grey(np.full((1, 1, 1), np.float32(1e-45)))[0].item() == 255
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -57,32 +57,32 @@ def test_not_finite_is_refused(bad):
     x = signed(4, 4, 3)
     x[1, 2, 0] = bad
     with pytest.raises(ValueError, match="signed must be finite"):
-        mid_grey(x)
+        to_grey(x)
     with pytest.raises(ValueError, match="signed must be finite"):
-        mid_grey_each(x[None])
+        to_grey_each(x[None])
 
 
 @pytest.mark.parametrize("scale", [-1, np.nan, np.inf, 0])
 def test_a_scale_that_is_no_scale_is_refused(scale):
     with pytest.raises(ValueError, match="scale must be a positive finite number"):
-        mid_grey(signed(4, 4, 3), scale)
+        to_grey(signed(4, 4, 3), scale)
 
 
 @pytest.mark.parametrize("shape", [(4, 4, 96), (4, 4, 2), (4, 3)])
 def test_other_maps_are_refused_with_advice(shape):
     with pytest.raises(ValueError, match=r"H, W, 1 or 3.*one by one"):
-        mid_grey(np.zeros(shape))
+        to_grey(np.zeros(shape))
 
 
 def test_each_picture_with_its_own_scale():
     x = signed(4, 5, 6, 3) * np.array([1, 100, 0, 1e-6]).reshape(4, 1, 1, 1)
-    pictures, scales = mid_grey_each(x)
+    pictures, scales = to_grey_each(x)
     for k in range(4):
-        alone, scale = mid_grey(x[k])
+        alone, scale = to_grey(x[k])
         np.testing.assert_array_equal(pictures[k], alone)
         assert scales[k] == scale
     with pytest.raises(ValueError, match=r"signed must be \(N, H, W, C\)"):
-        mid_grey_each(x[0])
+        to_grey_each(x[0])
 
 
 def test_enlarge_repeats_every_pixel():
@@ -135,7 +135,7 @@ def test_filters_each_about_its_own_zero():
     for k in range(6):
         top, left = k // 3 * 11, k % 3 * 11
         tile = picture[top : top + 10 : 2, left : left + 10 : 2]
-        np.testing.assert_array_equal(tile, mid_grey(weight[k])[0])
+        np.testing.assert_array_equal(tile, to_grey(weight[k])[0])
 
 
 def test_filters_on_one_scale_show_which_dominates():
@@ -147,7 +147,7 @@ def test_filters_on_one_scale_show_which_dominates():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_png_gives_back_pixels_and_text(tmp_path, channels):
-    picture, scale = mid_grey(signed(9, 7, channels))
+    picture, scale = to_grey(signed(9, 7, channels))
     path = save_png(picture, tmp_path / "new" / "p.png", scale=scale, layer="conv3", note="größer ≥ 1")
     with Image.open(path) as image:
         assert image.format == "PNG"
@@ -166,10 +166,12 @@ def test_png_refuses_what_is_no_picture(tmp_path, bad):
 def test_a_few_bright_dots_do_not_decide_the_scale():
     picture = signed(96, 96, 3)
     picture[0, 0] = 5.0
-    assert scale_of(picture) == pytest.approx(np.quantile(np.abs(picture), 0.997)) and scale_of(-picture) == scale_of(picture)
+    assert robust_scale(picture) == pytest.approx(np.quantile(np.abs(picture), 0.997)) and robust_scale(-picture) == robust_scale(
+        picture
+    )
     picture[0, 0] = 100.0
-    assert scale_of(picture) == 40.0
-    assert scale_of(np.zeros((3, 3, 3))) == 0.0
-    drawn, scale = legible(picture)
+    assert robust_scale(picture) == 40.0
+    assert robust_scale(np.zeros((3, 3, 3))) == 0.0
+    drawn, scale = to_grey_robust(picture)
     assert scale == 40.0 and drawn[0, 0].tolist() == [255, 255, 255]
-    np.testing.assert_array_equal(drawn, mid_grey(picture, 40.0)[0])
+    np.testing.assert_array_equal(drawn, to_grey(picture, 40.0)[0])

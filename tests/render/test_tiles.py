@@ -2,19 +2,19 @@
 
 import numpy as np
 import pytest
-from compare import normal
+from assertions import normal
 from PIL import Image
 
-from npzf.render import legible, save_tiles
+from npzf.render import save_tiles, to_grey_robust
 from npzf.render.tiles import tile_stem
-from npzf.studies import Top
+from npzf.studies import TopActivations
 
 
 @pytest.fixture
 def top():
     values = np.array([[7.0, 2.5], [-1.0, -np.inf], [1234.5678, 3.0]])
     images = np.array([[3, 0], [1, -1], [0, 12]])
-    return Top(values, images, np.zeros_like(images), np.zeros_like(images))
+    return TopActivations(values, images, np.zeros_like(images), np.zeros_like(images))
 
 
 def test_names_and_contents(top, tmp_path):
@@ -31,7 +31,7 @@ def test_names_and_contents(top, tmp_path):
     assert sorted(written) == sorted((tmp_path / "new").iterdir())
     pairs = [pair for blocks in zip(projections, patches, strict=True) for pair in zip(*blocks, strict=True)]
     for k, (projection, patch) in enumerate(pairs):
-        picture, scale = legible(projection)
+        picture, scale = to_grey_robust(projection)
         drawn = Image.open(written[2 * k])
         np.testing.assert_array_equal(np.asarray(drawn), np.broadcast_to(picture, (*picture.shape[:2], 3)))
         assert float(drawn.text["scale"]) == scale and drawn.text["layer"] == "fire2/concat"

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from compare import close, normal
-from planted import marked, seeker
+from assertions import close, normal
+from synthetic_images import marked, seeker
 
 from npzf import layers
 from npzf.data import EvaluationBatches
 from npzf.network import Network
-from npzf.studies import diagnose
+from npzf.studies import diagnose_layer
 from npzf.studies.architecture import HIGH, LOW, aliasing, noise_shares, spectral_shares
 
 VERY_LOW, MIDDLE, VERY_HIGH = range(3)
@@ -60,7 +60,7 @@ def test_energy_is_all_there():
 
 def sampled(stride, window=1, pad=0):
     """A net that takes every stride-th pixel of green, and of nothing."""
-    net = Network((64, 64, 3), [("conv1", layers.Conv(2, window, stride=stride, pad=pad))], dtype="float64", initial=0.0)
+    net = Network((64, 64, 3), [("conv1", layers.Conv(2, window, stride=stride, pad=pad))], dtype="float64", weight_init=0.0)
     net.parameters["conv1/weight"][0, window // 2, window // 2, 1] = 1
     net.parameters["conv1/bias"][...] = 1e3
     return net
@@ -98,28 +98,28 @@ def test_a_later_layer_with_groups_is_measured_on_what_it_sees():
 
 def batches(net, size=2):
     squares = marked([3, 0, 9, 1], [(0, 0), (0, 0), (4, 5), (8, 8)])
-    return EvaluationBatches(squares, 12, size, net.scaling)
+    return EvaluationBatches(squares, 12, size, net.preprocessing)
 
 
 def test_dead_maps_are_those_never_above_zero():
     """Map 0 finds marks, map 1 sees nothing, map 2 is never above 0 on images without negative pixels."""
     net = seeker()
-    assert diagnose(net, batches(net), "conv1").dead.tolist() == [False, True, True]
+    assert diagnose_layer(net, batches(net), "conv1").dead.tolist() == [False, True, True]
     net.parameters["conv1/bias"][0] = -1e9
-    assert diagnose(net, batches(net), "conv1").dead.tolist() == [True, True, True]
+    assert diagnose_layer(net, batches(net), "conv1").dead.tolist() == [True, True, True]
     net.parameters["conv1/bias"][1] = 1e-9
-    assert diagnose(net, batches(net), "conv1").dead.tolist() == [True, False, True]
+    assert diagnose_layer(net, batches(net), "conv1").dead.tolist() == [True, False, True]
 
 
 def test_a_map_that_lives_on_the_last_image_alone_is_not_dead():
     net = seeker()
     net.parameters["conv1/bias"][0] = -(30 * 8 + 1)  # only the mark of strength 9 is above
-    assert not diagnose(net, batches(net, 1), "conv1").dead[0]
+    assert not diagnose_layer(net, batches(net, 1), "conv1").dead[0]
 
 
 def test_rms_and_filters():
     net = seeker()
-    found = diagnose(net, batches(net), "conv1")
+    found = diagnose_layer(net, batches(net), "conv1")
     np.testing.assert_array_equal(found.weight, net.parameters["conv1/weight"])
     close(found.rms, np.sqrt((net.parameters["conv1/weight"] ** 2).mean((1, 2, 3))), 1e-12)
     assert (found.layer, found.stride, found.shares.shape, found.aliased.shape) == ("conv1", 1, (3, 3), (3,))
@@ -128,6 +128,6 @@ def test_rms_and_filters():
 def test_bad_arguments_are_named_in_one_line():
     net = seeker()
     with pytest.raises(ValueError, match="layer is 'relu1', expected a convolution: conv1"):
-        diagnose(net, batches(net), "relu1")
+        diagnose_layer(net, batches(net), "relu1")
     with pytest.raises(ValueError, match="there are no images to look at"):
-        diagnose(net, [], "conv1")
+        diagnose_layer(net, [], "conv1")

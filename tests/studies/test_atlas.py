@@ -2,27 +2,27 @@
 
 import numpy as np
 import pytest
-from compare import normal
-from planted import ENERGY, SIDE, marked, seeker
-from toy import squares, tiny
+from assertions import normal
+from synthetic_images import ENERGY, SIDE, marked, seeker
+from tiny_training import squares, tiny
 
 from npzf.data import EvaluationBatches
 from npzf.losses import softmax
 from npzf.network import Network
 from npzf.studies import top_activations
-from npzf.studies.atlas import BINS, CELLS, Histograms, Maps, survey
+from npzf.studies.atlas import BINS, CELLS, Histograms, LayerStatistics, map_statistics
 
 LAYERS = ["conv1", "norm1", "fc2"]
 
 
 def look(batch=64, count=4, classes=3, images=30, layers=LAYERS):
     net, pictures = tiny(), squares(images)
-    return survey(net, EvaluationBatches(pictures, 7, batch, net.scaling), layers, count, classes)
+    return map_statistics(net, EvaluationBatches(pictures, 7, batch, net.preprocessing), layers, count, classes)
 
 
 def activations(layer, images=30):
     net = tiny()
-    x, labels, _ = next(iter(EvaluationBatches(squares(images), 7, images, net.scaling)))
+    x, labels, _ = next(iter(EvaluationBatches(squares(images), 7, images, net.preprocessing)))
     return net.forward(x, upto=layer), labels, softmax(net.forward(x))
 
 
@@ -32,7 +32,7 @@ def everything(found):
     for name in sorted(found.layers):
         maps = found.layers[name]
         arrays += [*vars(maps.top).values(), maps.histograms.silent, maps.histograms.counts, maps.histograms.widths]
-        arrays += [maps.sums, maps.places, *found.exciting(name)]
+        arrays += [maps.epoch_totals, maps.places, *found.top_classes(name)]
     return [found.images, *(array.tolist() for array in arrays)]
 
 
@@ -53,12 +53,12 @@ def test_numbers_are_those_of_plain_counting(layer):
         for b in range(BINS):
             assert maps.histograms.counts[m, b] == sum((values > 0) & (values >= b * width) & (values < (b + 1) * width))
         for c in range(3):
-            np.testing.assert_allclose(maps.sums[c, m], np.maximum(values[labels == c], 0).sum(), rtol=1e-12)
+            np.testing.assert_allclose(maps.epoch_totals[c, m], np.maximum(values[labels == c], 0).sum(), rtol=1e-12)
 
 
 def test_the_strongest_are_those_of_figure_2():
     net = tiny()
-    tops = top_activations(net, EvaluationBatches(squares(30), 7, 64, net.scaling), LAYERS, 4)
+    tops = top_activations(net, EvaluationBatches(squares(30), 7, 64, net.preprocessing), LAYERS, 4)
     for name, maps in look().layers.items():
         for mine, theirs in zip(vars(maps.top).values(), vars(tops[name]).values(), strict=True):
             np.testing.assert_array_equal(mine, theirs)
@@ -69,11 +69,11 @@ def test_batches_of_any_size_give_the_same_numbers():
     y, classes = normal(23, 5, 4, 3), np.arange(23) % 4
     expected = None
     for batch in (23, 1, 2, 7):
-        maps = Maps((5, 4, 3), 6, 4, y.dtype)
+        maps = LayerStatistics((5, 4, 3), 6, 4, y.dtype)
         for start in range(0, 23, batch):
             part = slice(start, start + batch)
             maps.add(y[part], np.arange(23)[part], classes[part])
-        numbers = [*vars(maps.top).values(), maps.histograms.counts, maps.histograms.widths, maps.sums, maps.places]
+        numbers = [*vars(maps.top).values(), maps.histograms.counts, maps.histograms.widths, maps.epoch_totals, maps.places]
         expected = expected or [number.tolist() for number in numbers]
         assert [number.tolist() for number in numbers] == expected
 
@@ -86,7 +86,7 @@ def test_exciting_classes_are_ranked_by_their_means():
     found, (y, labels, _) = look(), activations("norm1")
     strongest = np.maximum(y.max((1, 2)), 0)
     means = np.array([strongest[labels == c].mean(0) for c in range(3)])
-    classes, values = found.exciting("norm1", 2)
+    classes, values = found.top_classes("norm1", 2)
     assert classes.tolist() == np.argsort(-means, 0, kind="stable")[:2].T.tolist()
     np.testing.assert_allclose(values, np.sort(means, 0)[::-1][:2].T, rtol=1e-6)
 
@@ -102,10 +102,10 @@ def test_images_without_labels_are_put_where_the_net_puts_them():
 def test_a_net_that_does_not_classify_puts_all_images_together():
     whole = tiny()
     net = Network(whole.input_shape, [("conv1", whole.layers["conv1"]), ("relu1", whole.layers["relu1"])], dtype="float64")
-    found = survey(net, EvaluationBatches(squares(30), 7, 8, whole.scaling), ["conv1"], 4)
+    found = map_statistics(net, EvaluationBatches(squares(30), 7, 8, whole.preprocessing), ["conv1"], 4)
     assert found.class_images.tolist() == [30] and not found.answers
-    y = net.forward(next(iter(EvaluationBatches(squares(30), 7, 30, whole.scaling)))[0], upto="conv1")
-    np.testing.assert_allclose(found.layers["conv1"].sums[0], np.maximum(y.max((1, 2)), 0).sum(0), rtol=1e-12)
+    y = net.forward(next(iter(EvaluationBatches(squares(30), 7, 30, whole.preprocessing)))[0], upto="conv1")
+    np.testing.assert_allclose(found.layers["conv1"].epoch_totals[0], np.maximum(y.max((1, 2)), 0).sum(0), rtol=1e-12)
 
 
 def test_answers_are_kept_for_the_strongest_alone():
@@ -116,12 +116,12 @@ def test_answers_are_kept_for_the_strongest_alone():
 def test_planted_marks_are_counted_where_they_lie():
     net, places = seeker(), [(0, 0), (4, 5), (4, 5), (9, 9), (0, 0)]
     pictures = marked([3, 1, 9, 2, 0], places)
-    maps = survey(net, EvaluationBatches(pictures, SIDE, 2), ["conv1"], 2, 2).layers["conv1"]
+    maps = map_statistics(net, EvaluationBatches(pictures, SIDE, 2), ["conv1"], 2, 2).layers["conv1"]
     expected = np.zeros((10, 10), int)
     expected[[0, 4, 9], [0, 5, 9]] = 1, 2, 1
     np.testing.assert_array_equal(maps.places[0], expected)
     assert maps.histograms.silent.tolist() == [1, 5, maps.histograms.silent[2]]
-    assert maps.sums[:, 0].tolist() == [0, ENERGY * 15] and not maps.histograms.widths[1]
+    assert maps.epoch_totals[:, 0].tolist() == [0, ENERGY * 15] and not maps.histograms.widths[1]
 
 
 def test_histograms_do_not_depend_on_the_order():
@@ -139,7 +139,7 @@ def test_histograms_do_not_depend_on_the_order():
 
 
 def test_large_layers_are_summed_up_in_few_cells():
-    maps = Maps((55, 27, 2), 1, 1, np.dtype("float32"))
+    maps = LayerStatistics((55, 27, 2), 1, 1, np.dtype("float32"))
     assert maps.cell == 4 and maps.places.shape == (2, CELLS, 7)
     maps.add(normal(6, 55, 27, 2), np.arange(6), np.zeros(6, int))
     assert maps.places.sum() == 12
@@ -147,10 +147,10 @@ def test_large_layers_are_summed_up_in_few_cells():
 
 def test_what_cannot_be_looked_at_is_refused():
     with pytest.raises(ValueError, match="there are no images to look at"):
-        survey(tiny(), [], LAYERS)
+        map_statistics(tiny(), [], LAYERS)
     with pytest.raises(ValueError, match="layer is 'conv9', expected one of conv1"):
         look(layers=["conv9"])
     net = tiny()
     net.parameters["conv1/bias"][0] = np.nan
     with pytest.raises(ValueError, match="activations are NaN or infinite"):
-        survey(net, EvaluationBatches(squares(4), 7, 4, net.scaling), ["conv1"])
+        map_statistics(net, EvaluationBatches(squares(4), 7, 4, net.preprocessing), ["conv1"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from compare import close, normal
+from assertions import close, normal
 
 from npzf import layers
 from npzf.network import Network
@@ -24,13 +24,13 @@ def fire(name):
 NETS = {
     "conv": [("a", layers.Conv(4, 3))],
     "stride and padding": [("a", layers.Conv(4, 5, stride=2, pad=2)), ("b", layers.Conv(3, 3, stride=3, pad=1))],
-    "stride above the window": [("a", layers.Conv(4, 2, stride=3)), ("b", layers.Relu())],
+    "stride above the window": [("a", layers.Conv(4, 2, stride=3)), ("b", layers.ReLU())],
     "rounded up": [("a", layers.Conv(4, 4, stride=3, ceil=True)), ("b", layers.MaxPool(3, 2, ceil=True))],
     "groups": [("a", layers.Conv(4, 3)), ("b", layers.Conv(6, 3, pad=1, groups=2))],
     "padded pool": [("a", layers.Conv(4, 1)), ("b", layers.MaxPool(3, 2, pad=1, ceil=True))],
     "across maps": [
         ("a", layers.Conv(4, 3)),
-        ("b", layers.AcrossMaps(alpha=1)),
+        ("b", layers.LocalResponseNorm(alpha=1)),
         ("c", layers.MaxPool(3, 2)),
         ("d", layers.Dropout(0.5)),
     ],
@@ -49,9 +49,9 @@ NETS = {
     "averaged": [("a", layers.Conv(4, 3)), ("b", layers.GlobalAveragePool())],
     "local contrast between": [
         ("a", layers.Conv(4, 3)),
-        ("b", layers.LocalContrast()),
+        ("b", layers.LocalContrastNorm()),
         ("c", layers.Conv(2, 3)),
-        ("d", layers.Relu()),
+        ("d", layers.ReLU()),
     ],
     "soon all of it": [(f"a{k}", layers.Conv(3, 5, pad=2)) for k in range(6)],
 }

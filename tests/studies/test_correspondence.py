@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from compare import close, normal
+from assertions import close, normal
 from PIL import Image
 
 from npzf import layers
@@ -17,7 +17,7 @@ SIDE = 8
 
 def mirror():
     """A net whose features are the pixels."""
-    net = Network((SIDE, SIDE, 3), [("same", layers.Conv(3, 1))], dtype="float64", initial=0.0)
+    net = Network((SIDE, SIDE, 3), [("same", layers.Conv(3, 1))], dtype="float64", weight_init=0.0)
     net.parameters["same/weight"][:, 0, 0] = np.eye(3)
     return net
 
@@ -78,7 +78,7 @@ def test_one_place_in_all_images_is_one_place():
 
 def test_what_the_square_cannot_have_changed_has_sign_zero():
     """float32, biases, several filters at once: not one bit may move where the square is out of sight."""
-    table = [("conv1", layers.Conv(16, 5)), ("relu1", layers.Relu()), ("conv2", layers.Conv(8, 3, pad=1))]
+    table = [("conv1", layers.Conv(16, 5)), ("relu1", layers.ReLU()), ("conv2", layers.Conv(8, 3, pad=1))]
     net = Network((40, 40, 3), table, seed=3)
     x = normal(5, 40, 40, 3, dtype="float32")
     parts = {"part": np.full((5, 2), 20)}

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planted import ENERGY, MARK, marked, seeker
+from synthetic_images import ENERGY, MARK, marked, seeker
 
 import npzf
 from npzf import layers
@@ -107,7 +107,7 @@ def test_a_unit_of_a_fully_connected_layer_is_a_map_without_places():
     assert strip.shape == (2, 1, 12, 12, 3)
     assert not strip[0].any()  # "unmarked" is 0 everywhere
     image = marked(*SQUARES).take([1])[0]  # of the strongest mark
-    np.testing.assert_array_equal(strip[1, 0], npzf.project(net, net.scaling.input(image), "fc", 1)[0])
+    np.testing.assert_array_equal(strip[1, 0], npzf.project(net, net.preprocessing.apply(image), "fc", 1)[0])
 
 
 def row(name, *layer):

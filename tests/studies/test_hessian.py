@@ -1,22 +1,22 @@
-"""Le et al.'s invariances: the eigenvectors of a Hessian known in closed form, with and without a falloff."""
+"""Le et al.'s invariances: the eigenvectors of a Hessian known in closed form, with and without a spectrum_exponent."""
 
 import sys
 
 import numpy as np
 import pytest
-from bends import AXES, BENDS, NORM, parabola, plane
-from compare import normal
-from toy import tiny
+from assertions import normal
+from quadratic_units import AXES, BENDS, NORM, parabola, plane
+from tiny_training import tiny
 
 from npzf.studies.hessian import Tangent, hessian_invariances
-from npzf.studies.optimum import optimum
+from npzf.studies.optimum import optimal_input
 from npzf.studies.saliency import gradient
 
 
 @pytest.fixture(scope="module")
 def best():
     """The optimum of the parabola."""
-    return optimum(parabola(), "sum", (0, 0, 0), NORM)
+    return optimal_input(parabola(), "sum", (0, 0, 0), NORM)
 
 
 @pytest.mark.parametrize("reach", [1.0, 30.0])
@@ -31,7 +31,7 @@ def test_they_are_the_next_axes_and_their_bends(best, reach):
 
 def test_a_plane_bends_with_the_sphere_alone():
     net = plane()
-    best, t = optimum(net, "conv1", (1, 1, 2), NORM), np.deg2rad(30)
+    best, t = optimal_input(net, "conv1", (1, 1, 2), NORM), np.deg2rad(30)
     expected = 2 * (np.cos(t) - 1) / t**2 * np.linalg.norm(net.parameters["conv1/weight"][1]) / NORM
     found = hessian_invariances(net, best, count=2)
     np.testing.assert_allclose(found.curvatures, expected, rtol=1e-6)
@@ -40,7 +40,7 @@ def test_a_plane_bends_with_the_sphere_alone():
 
 def test_in_a_net_with_relus_the_curvature_is_measured_along_the_directions():
     net, t = tiny(), np.deg2rad(20)
-    best = optimum(net, "fc3", 1, NORM)
+    best = optimal_input(net, "fc3", 1, NORM)
     found = hessian_invariances(net, best, count=2, reach=20)
     flat = np.concatenate([best.x[None] / NORM, found.directions]).reshape(3, -1)
     np.testing.assert_allclose(flat @ flat.T, np.eye(3), atol=1e-9)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from compare import close
+from assertions import close
 
 from npzf import layers
 from npzf.network import Network
-from npzf.scaling import Scaling
+from npzf.preprocessing import Preprocessing
 from npzf.studies import invariance
 from npzf.studies.invariance import AMOUNTS, default_amounts, low_and_high, mean_colour, transformed
 
@@ -29,10 +29,10 @@ def averaging(stride=2):
         ("conv2", layers.Conv(2, 1)),
         ("mean", layers.GlobalAveragePool()),
     ]
-    net = Network((SIDE, SIDE, 3), table, dtype="float64", initial=0.0)
+    net = Network((SIDE, SIDE, 3), table, dtype="float64", weight_init=0.0)
     net.parameters["conv1/weight"][..., 0] = 1
     net.parameters["conv2/weight"][0] = 0.1
-    net.scaling = Scaling(np.full(3, GREY))
+    net.preprocessing = Preprocessing(np.full(3, GREY))
     return net
 
 
@@ -115,7 +115,7 @@ def test_the_papers_ranges():
 
 def test_the_layers_that_stand_for_1_and_7():
     assert low_and_high(averaging()) == ("pool1", "pool1")
-    table = [("a", layers.Conv(2, 1)), ("b", layers.Relu()), ("c", layers.Conv(2, 1)), ("d", layers.Relu())]
+    table = [("a", layers.Conv(2, 1)), ("b", layers.ReLU()), ("c", layers.Conv(2, 1)), ("d", layers.ReLU())]
     table += [("e", layers.Dropout(0.5)), ("f", layers.Conv(2, 1))]
     assert low_and_high(Network((4, 4, 3), table)) == ("b", "d")
     with pytest.raises(ValueError, match="the net has 1 layers with filters, expected at least two"):
@@ -125,9 +125,9 @@ def test_the_layers_that_stand_for_1_and_7():
 def test_mean_colour():
     net = averaging()
     assert mean_colour(net) == (60, 60, 60)
-    net.scaling = Scaling(np.stack([np.full((SIDE, SIDE), c) for c in (10.0, 20.0, 30.0)], axis=2))
+    net.preprocessing = Preprocessing(np.stack([np.full((SIDE, SIDE), c) for c in (10.0, 20.0, 30.0)], axis=2))
     assert mean_colour(net) == (10, 20, 30)
-    net.scaling = Scaling()
+    net.preprocessing = Preprocessing()
     assert mean_colour(net) == (0, 0, 0)
 
 

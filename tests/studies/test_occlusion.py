@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from planted import marked, seeker
+from synthetic_images import marked, seeker
 
 from npzf.losses import softmax
 from npzf.studies import Occlusion, occlusion
 
-PLACE = (6, 3)  # the mark covers rows 6 to 8, columns 3 to 5
-X = marked([9], [PLACE]).images.pixels[0].astype(float)
+POSITION = (6, 3)  # the mark covers rows 6 to 8, columns 3 to 5
+X = marked([9], [POSITION]).images.pixels[0].astype(float)
 
 
 def test_the_probability_falls_where_the_mark_is_hidden_and_only_there():
@@ -17,7 +17,7 @@ def test_the_probability_falls_where_the_mark_is_hidden_and_only_there():
     away = np.ones((10, 10), bool)
     away[4:9, 1:6] = False  # an occluder of 3 pixels at these places touches the mark
     np.testing.assert_allclose(found.probability[away], found.untouched, rtol=1e-12)
-    assert np.unravel_index(found.probability.argmin(), (10, 10)) == PLACE
+    assert np.unravel_index(found.probability.argmin(), (10, 10)) == POSITION
     assert found.untouched > 0.9 and found.probability.min() == pytest.approx(0.5)  # hidden whole, the net guesses
 
 
@@ -25,7 +25,7 @@ def test_best_is_the_most_probable_class():
     net = seeker()
     net.parameters["fc/bias"][0] = 5  # what does not see the mark says "unmarked"
     found = occlusion(net, X, 1, size=3, step=1)
-    assert found.best[PLACE] == 0 and found.best[0, 0] == 1
+    assert found.best[POSITION] == 0 and found.best[0, 0] == 1
     np.testing.assert_array_equal(found.best, found.probability > 0.5)
 
 

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from compare import close, normal
-from planted import ENERGY, marked, seeker
+from assertions import close, normal
+from synthetic_images import ENERGY, marked, seeker
 
 from npzf import layers
 from npzf.network import Network
 from npzf.studies import occlusion
 from npzf.studies.occlusion import total_activity
 
-PLACE = (6, 3)  # the mark covers rows 6 to 8, columns 3 to 5
-X = marked([9], [PLACE]).images.pixels[0].astype(float)
+POSITION = (6, 3)  # the mark covers rows 6 to 8, columns 3 to 5
+X = marked([9], [POSITION]).images.pixels[0].astype(float)
 
 
 def test_the_activity_is_gone_where_the_mark_is_hidden_and_whole_where_it_is_not():
@@ -21,7 +21,7 @@ def test_the_activity_is_gone_where_the_mark_is_hidden_and_whole_where_it_is_not
     away[4:9, 1:6] = False
     np.testing.assert_allclose(found.activity[away], found.untouched_activity, rtol=1e-12)
     near = found.activity[5:8, 2:5]  # the mark is a cross: its corners hide nothing
-    assert found.activity[PLACE] == 0 and (near < found.untouched_activity).all()
+    assert found.activity[POSITION] == 0 and (near < found.untouched_activity).all()
 
 
 def test_by_hand_at_every_place_and_below_zero_counts_as_nothing():

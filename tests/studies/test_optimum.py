@@ -2,21 +2,21 @@
 
 import numpy as np
 import pytest
-from bends import AXES, BENDS, NORM, parabola, plane
-from compare import close, normal
-from toy import tiny
+from assertions import close, normal
+from quadratic_units import AXES, BENDS, NORM, parabola, plane
+from tiny_training import tiny
 
 from npzf import layers
 from npzf.network import Network
-from npzf.studies.optimum import film, invariances, optimum
+from npzf.studies.optimum import great_circle, invariances, optimal_input
 from npzf.studies.saliency import gradient
-from npzf.studies.view import View
+from npzf.studies.unit_function import UnitFunction
 
 
 @pytest.fixture(scope="module")
 def best():
     """The optimum of the parabola."""
-    return optimum(parabola(), "sum", (0, 0, 0), NORM)
+    return optimal_input(parabola(), "sum", (0, 0, 0), NORM)
 
 
 def value(net, x):
@@ -37,7 +37,7 @@ def test_the_optimum_is_the_first_axis(best):
 
 def test_no_step_leads_too_far_where_every_bend_is_below_zero():
     """The gradient then points back through the middle of the sphere."""
-    found = optimum(parabola(BENDS - 10), "sum", (0, 0, 0), NORM)
+    found = optimal_input(parabola(BENDS - 10), "sum", (0, 0, 0), NORM)
     x = found.x.reshape(-1)
     close(x * np.sign(x @ AXES[0]), NORM * AXES[0], 1e-3)
     assert found.value == pytest.approx(-5 * NORM**2, rel=1e-6)
@@ -54,7 +54,7 @@ def test_invariances_are_the_next_axes_and_their_bends(best, reach):
 
 
 def test_a_film_goes_along_the_great_circle(best):
-    images = film(best, AXES[3].reshape(2, 2, 3), degrees=80, frames=9)
+    images = great_circle(best, AXES[3].reshape(2, 2, 3), degrees=80, frames=9)
     angles = np.deg2rad([-80, -60, -40, -20, 0, 20, 40, 60, 80])
     np.testing.assert_allclose(np.linalg.norm(images.reshape(9, -1), axis=1), NORM)
     np.testing.assert_allclose(images[4], best.x)
@@ -64,7 +64,7 @@ def test_a_film_goes_along_the_great_circle(best):
 
 def test_the_optimum_of_a_plane_is_its_filter_and_it_bends_with_the_sphere_alone():
     net = plane()
-    best = optimum(net, "conv1", (1, 1, 2), NORM)
+    best = optimal_input(net, "conv1", (1, 1, 2), NORM)
     weight = net.parameters["conv1/weight"][1]
     length = np.linalg.norm(weight)
     expected = np.zeros((4, 5, 1))
@@ -77,17 +77,17 @@ def test_the_optimum_of_a_plane_is_its_filter_and_it_bends_with_the_sphere_alone
 
 
 def test_a_map_stands_for_the_unit_in_its_middle():
-    best = optimum(plane(), "conv1", 1, NORM, steps=5)
+    best = optimal_input(plane(), "conv1", 1, NORM, steps=5)
     assert best.unit == (1, 1, 1)
-    np.testing.assert_array_equal(best.x, optimum(plane(), "conv1", (1, 1, 1), NORM, steps=5).x)
+    np.testing.assert_array_equal(best.x, optimal_input(plane(), "conv1", (1, 1, 1), NORM, steps=5).x)
     assert not best.x[:, 4].any() and not best.x[0].any()  # the noise it begins with lies in the unit's receptive field
 
 
 def test_a_unit_of_a_net_with_relus_and_a_fully_connected_one():
     net = tiny("float32")
-    values = [optimum(net, "fc3", 1, NORM, steps).value for steps in (0, 3, 40)]
+    values = [optimal_input(net, "fc3", 1, NORM, steps).value for steps in (0, 3, 40)]
     assert values[0] < values[1] < values[2]
-    best = optimum(net, "fc3", 1, NORM)
+    best = optimal_input(net, "fc3", 1, NORM)
     found = invariances(net, best, count=2)
     assert found.directions.shape == (2, 7, 7, 3)
     flat = np.concatenate([best.x[None] / NORM, found.directions]).reshape(3, -1)
@@ -98,19 +98,19 @@ def test_a_unit_of_a_net_with_relus_and_a_fully_connected_one():
 def test_an_optimum_on_a_ridge_is_climbed_along_it():
     """The unit is x[0] - 9 |x[1]|, made of relus: uphill leads across the ridge x[1] = 0, and the optimum is NORM at its end."""
     net = Network(
-        (1, 1, 12), [("conv1", layers.Conv(3, 1)), ("relu1", layers.Relu()), ("conv2", layers.Conv(1, 1))], dtype="float64"
+        (1, 1, 12), [("conv1", layers.Conv(3, 1)), ("relu1", layers.ReLU()), ("conv2", layers.Conv(1, 1))], dtype="float64"
     )
     net.parameters["conv1/weight"][:, 0, 0, :] = np.eye(12)[[0, 1, 1]] * [[1], [1], [-1]]
     net.parameters["conv1/bias"][...] = [NORM, 0, 0]
     net.parameters["conv2/weight"][0, 0, 0] = [1, -9, -9]
     net.parameters["conv2/bias"][...] = -NORM
-    assert optimum(net, "conv2", 0, NORM).value > 0.97 * NORM
+    assert optimal_input(net, "conv2", 0, NORM).value > 0.97 * NORM
 
 
 def test_invariances_keep_more_of_the_value_than_random_directions():
     """In a net with relus, which has no Hessian; the curvature is the value's second difference at the ends."""
     net, t = tiny(), np.deg2rad(30)
-    best = optimum(net, "fc3", 1, NORM)
+    best = optimal_input(net, "fc3", 1, NORM)
 
     def ends(direction):
         arc = np.cos(t) * best.x + np.sin(t) * NORM * np.stack([direction, -direction])
@@ -128,67 +128,72 @@ def test_invariances_keep_more_of_the_value_than_random_directions():
 @pytest.mark.parametrize("place", [(1, 3, 3), (0, 0, 0), (1, 6, 5)])
 def test_a_view_is_the_unit_in_the_whole_image(place):
     """Its value and its gradient, inside and at the border, though the net runs on a part of the image."""
-    table = [("conv1", layers.Conv(3, 3, stride=2, pad=1)), ("relu1", layers.Relu()), ("conv2", layers.Conv(2, 3, pad=1))]
+    table = [("conv1", layers.Conv(3, 3, stride=2, pad=1)), ("relu1", layers.ReLU()), ("conv2", layers.Conv(2, 3, pad=1))]
     net = Network((14, 13, 2), table, dtype="float64")
     net.parameters["conv1/bias"][...] = 0.2
-    view = View(net, "conv2", place, 0.7)
-    z = normal(*view.shape)
-    value, up = view.climb(z)
-    values, gradients = gradient(net, view.image(z)[None], "conv2", place)
+    function = UnitFunction(net, "conv2", place, 0.7)
+    z = normal(*function.shape)
+    value, up = function.value_and_gradient(z)
+    values, gradients = gradient(net, function.image(z)[None], "conv2", place)
     assert value == pytest.approx(values[0], rel=1e-12)
-    assert view.values(view.image(z)[None]) == pytest.approx(values, rel=1e-12)
-    step = 1e-6 * normal(*view.shape, seed=3)
-    assert view.climb(z + step)[0] - view.climb(z - step)[0] == pytest.approx(2 * (step * up).sum(), rel=1e-6)
-    assert (step * up).sum() == pytest.approx((view.image(step) * gradients[0]).sum(), rel=1e-9)
-    close(view.white(view.image(z)), z, 1e-12)
-    assert place != (1, 3, 3) or view.sides == (8, 9)  # whole strides from the borders, the patch being 3:10
+    assert function.values(function.image(z)[None]) == pytest.approx(values, rel=1e-12)
+    step = 1e-6 * normal(*function.shape, seed=3)
+    assert function.value_and_gradient(z + step)[0] - function.value_and_gradient(z - step)[0] == pytest.approx(
+        2 * (step * up).sum(), rel=1e-6
+    )
+    assert (step * up).sum() == pytest.approx((function.image(step) * gradients[0]).sum(), rel=1e-9)
+    close(function.whiten(function.image(z)), z, 1e-12)
+    assert place != (1, 3, 3) or function.sides == (8, 9)  # whole strides from the borders, the patch being 3:10
 
 
 def test_a_unit_behind_local_contrast_is_seen_in_the_whole_image():
     """Its divisor is a mean over the image."""
-    table = [("norm", layers.LocalContrast(3, 1.0)), ("conv1", layers.Conv(2, 3))]
+    table = [("norm", layers.LocalContrastNorm(3, 1.0)), ("conv1", layers.Conv(2, 3))]
     net = Network((14, 13, 2), table, dtype="float64")
-    view = View(net, "conv1", (1, 6, 6), 0.0)
-    assert view.sides == (14, 13) and view.shape == (7, 7, 2)
-    z = normal(*view.shape)
-    assert view.climb(z)[0] == pytest.approx(net.forward(view.image(z)[None])[0, 6, 6, 1], rel=1e-12)
+    function = UnitFunction(net, "conv1", (1, 6, 6), 0.0)
+    assert function.sides == (14, 13) and function.shape == (7, 7, 2)
+    z = normal(*function.shape)
+    assert function.value_and_gradient(z)[0] == pytest.approx(net.forward(function.image(z)[None])[0, 6, 6, 1], rel=1e-12)
 
 
-@pytest.mark.parametrize("falloff", [0.5, 1.0])
-def test_with_a_falloff_the_optimum_of_a_plane_is_its_filter_blurred(falloff):
+@pytest.mark.parametrize("spectrum_exponent", [0.5, 1.0])
+def test_with_a_falloff_the_optimum_of_a_plane_is_its_filter_blurred(spectrum_exponent):
     """Of z under the filter w the image is S z, so the best z is S w, and the image S S w."""
     net = Network((8, 8, 1), [("conv1", layers.Conv(1, 6))], dtype="float64")
-    best = optimum(net, "conv1", (0, 1, 2), NORM, steps=60, falloff=falloff)
+    best = optimal_input(net, "conv1", (0, 1, 2), NORM, steps=60, spectrum_exponent=spectrum_exponent)
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(6), np.fft.fftfreq(6), indexing="ij"))
     frequency[0, 0] = 1 / 6
-    shape = np.fft.fft2(net.parameters["conv1/weight"][0, :, :, 0]) * frequency ** (-2 * falloff)
+    shape = np.fft.fft2(net.parameters["conv1/weight"][0, :, :, 0]) * frequency ** (-2 * spectrum_exponent)
     expected = np.fft.ifft2(shape).real
     found = best.x[best.patch][:, :, 0]
     assert best.patch == (slice(1, 7), slice(2, 8))
     close(found / np.linalg.norm(found), expected / np.linalg.norm(expected), 1e-6)
-    amplitudes = frequency**-falloff
+    amplitudes = frequency**-spectrum_exponent
     amplitudes /= np.sqrt((amplitudes**2).mean())
     assert np.linalg.norm(np.fft.fft2(found) / amplitudes) / 6 == pytest.approx(NORM)  # Parseval
-    arc = film(best, invariances(net, best, count=1).directions[0], frames=3)[:, *best.patch, 0]
+    arc = great_circle(best, invariances(net, best, count=1).directions[0], frames=3)[:, *best.patch, 0]
     np.testing.assert_allclose(np.linalg.norm(np.fft.fft2(arc) / amplitudes, axis=(1, 2)) / 6, NORM)
 
 
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda: optimum(plane(), "conv1", (0, 0, 0), 0), "norm is 0, expected a positive number"),
-        (lambda: optimum(plane(), "conv1", (0, 0, 0), np.nan), "norm is nan"),
-        (lambda: optimum(plane(), "conv1", (0, 0, 0), 1, falloff=-1), "falloff is -1, expected a number of at least 0"),
-        (lambda: optimum(plane(), "conv9", (0, 0, 0), 1), "layer is 'conv9'"),
-        (lambda: optimum(plane(), "conv1", (2, 0, 0), 1), "unit's map is 2, expected 0 to 1"),
-        (lambda: optimum(plane(), "conv1", 2, 1), "unit's map is 2"),
-        (lambda: optimum(plane(), "conv1", (0, 2, 0), 1), "unit's row is 2, expected 0 to 1"),
+        (lambda: optimal_input(plane(), "conv1", (0, 0, 0), 0), "norm is 0, expected a positive number"),
+        (lambda: optimal_input(plane(), "conv1", (0, 0, 0), np.nan), "norm is nan"),
         (
-            lambda: invariances(plane(), optimum(plane(), "conv1", 0, 1, 1), count=8),
+            lambda: optimal_input(plane(), "conv1", (0, 0, 0), 1, spectrum_exponent=-1),
+            "spectrum_exponent is -1, expected a number of at least 0",
+        ),
+        (lambda: optimal_input(plane(), "conv9", (0, 0, 0), 1), "layer is 'conv9'"),
+        (lambda: optimal_input(plane(), "conv1", (2, 0, 0), 1), "unit's map is 2, expected 0 to 1"),
+        (lambda: optimal_input(plane(), "conv1", 2, 1), "unit's map is 2"),
+        (lambda: optimal_input(plane(), "conv1", (0, 2, 0), 1), "unit's row is 2, expected 0 to 1"),
+        (
+            lambda: invariances(plane(), optimal_input(plane(), "conv1", 0, 1, 1), count=8),
             "count is 8, reach 30.0, expected count from 1 to 7",
         ),
         (
-            lambda: invariances(plane(), optimum(plane(), "conv1", 0, 1, 1), reach=0),
+            lambda: invariances(plane(), optimal_input(plane(), "conv1", 0, 1, 1), reach=0),
             "reach 0, expected count from 1 to 7, reach between 0 and 90",
         ),
     ],
@@ -200,7 +205,7 @@ def test_what_does_not_fit_is_named_in_one_line(call, named):
 
 
 def test_a_unit_that_noise_does_not_excite_is_named():
-    net = Network((4, 4, 1), [("conv1", layers.Conv(1, 3)), ("relu1", layers.Relu())], dtype="float64")
+    net = Network((4, 4, 1), [("conv1", layers.Conv(1, 3)), ("relu1", layers.ReLU())], dtype="float64")
     net.parameters["conv1/bias"][...] = -1e3
     with pytest.raises(ValueError, match=r"unit \(0, 1, 1\) of 'relu1' has no gradient at the noise of seed 0"):
-        optimum(net, "relu1", 0, 1.0)
+        optimal_input(net, "relu1", 0, 1.0)

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from compare import TORCH, close, normal
-from planted import MARK, SIDE, marked, seeker
-from toy import tiny
+from assertions import TORCH, close, normal
+from synthetic_images import MARK, SIDE, marked, seeker
+from tiny_training import tiny
 
 from npzf import layers
 from npzf.network import Network
 from npzf.studies.saliency import class_model, grad_cam, gradient, saliency
 
 torch = pytest.importorskip("torch", reason="PyTorch is the reference: pip install 'npzf[test]'")
-from torch_nets import Twin  # noqa: E402
+from torch_reference import Twin  # noqa: E402
 
 X = normal(3, 7, 7, 3)
 LABELS = np.array([2, 0, 1])
@@ -115,11 +115,11 @@ def test_grad_cam_is_autograds(layer):
 def test_grad_cam_of_a_layer_that_feeds_two_branches():
     table = [
         ("conv1", layers.Conv(4, 3)),
-        ("relu1", layers.Relu()),
+        ("relu1", layers.ReLU()),
         ("left", layers.Conv(2, 1), ("relu1",)),
         ("right", layers.Conv(3, 1), ("relu1",)),
         ("both", layers.Concatenate(), ("left", "right")),
-        ("relu2", layers.Relu()),
+        ("relu2", layers.ReLU()),
         ("mean", layers.GlobalAveragePool()),
         ("fc", layers.FullyConnected(2)),
     ]

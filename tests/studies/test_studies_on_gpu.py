@@ -4,11 +4,11 @@ import copy
 
 import numpy as np
 import pytest
-from compare import close, normal
-from toy import tiny
+from assertions import close, normal
+from tiny_training import tiny
 
-from npzf import cuda
-from npzf.studies import correspondence, diagnose, invariance, occlusion
+from npzf import backend
+from npzf.studies import correspondence, diagnose_layer, invariance, occlusion
 
 X = normal(3, 7, 7, 3)
 PHOTOGRAPHS = np.random.default_rng(0).integers(0, 256, (2, 7, 7, 3), np.uint8)
@@ -22,7 +22,7 @@ STUDIES = {
         for row in correspondence(net, X, {"middle": np.full((3, 2), 3)}, ["relu2"], 3, random_sets=2)["relu2"].values()
     ],
     "architecture": lambda net: (lambda f: (f.weight, f.dead, f.shares, f.aliased, f.rms))(
-        diagnose(net, [(X, None, np.arange(3))], "conv1")
+        diagnose_layer(net, [(X, None, np.arange(3))], "conv1")
     ),
     "occlusion": lambda net: (lambda f: (f.probability, f.best, f.activity))(occlusion(net, X[0], 1, 3, 2, layer="conv1")),
 }
@@ -33,7 +33,7 @@ def test_a_study_is_the_same_there(gpu, study):
     stays = tiny()
     goes = copy.deepcopy(stays).to("cuda")
     found = study(goes)
-    with cuda.on(None):
+    with backend.use_device(None):
         expected = study(stays)
     for one, other in zip(found, expected, strict=True):
         assert type(one) is np.ndarray

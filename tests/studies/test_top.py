@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from compare import normal
-from planted import ENERGY, MARK, marked, seeker
+from assertions import normal
+from synthetic_images import ENERGY, MARK, marked, seeker
 
 from npzf.data import EvaluationBatches
-from npzf.studies import Top, pictures, top_activations
+from npzf.studies import TopActivations, projections_and_patches, top_activations
 
 STRENGTHS = [3, 0, 9, 1, 7, 9, 2]
 PLACES = [(0, 0), (0, 0), (4, 5), (9, 9), (2, 7), (1, 1), (6, 3)]
@@ -14,7 +14,7 @@ PLACES = [(0, 0), (0, 0), (4, 5), (9, 9), (2, 7), (1, 1), (6, 3)]
 
 def find(count=4, batch=128, layers=("conv1",), strengths=STRENGTHS, places=PLACES):
     net, squares = seeker(), marked(strengths, places)
-    return top_activations(net, EvaluationBatches(squares, 12, batch, net.scaling), layers, count)
+    return top_activations(net, EvaluationBatches(squares, 12, batch, net.preprocessing), layers, count)
 
 
 def test_the_strongest_marks_are_found_at_their_places():
@@ -33,9 +33,9 @@ def test_batches_of_any_size_give_the_same(batch):
 @pytest.mark.parametrize("batch", [1, 2, 4, 11])
 def test_merging_equals_sorting_everything(batch):
     y = normal(11, 4, 5, 3).round(1)  # so that there are equals
-    top = Top.empty(3, 6, y.dtype)
+    top = TopActivations.empty(3, 6, y.dtype)
     for start in range(0, 11, batch):
-        top = top.merged(y[start : start + batch], np.arange(start, min(start + batch, 11)))
+        top = top.updated(y[start : start + batch], np.arange(start, min(start + batch, 11)))
     for m in range(3):
         best = [max((y[n, i, j, m], -i * 5 - j) for i in range(4) for j in range(5)) for n in range(11)]
         ranked = sorted(range(11), key=lambda n: (-best[n][0], n))[:6]
@@ -57,9 +57,9 @@ def test_places_left_when_there_are_fewer_images():
 
 
 def test_what_is_kept_does_not_grow_with_the_images():
-    y, top = normal(2, 3, 3, 4), Top.empty(4, 5, np.dtype("float64"))
+    y, top = normal(2, 3, 3, 4), TopActivations.empty(4, 5, np.dtype("float64"))
     for n in range(0, 40, 2):
-        top = top.merged(y, np.array([n, n + 1]))
+        top = top.updated(y, np.array([n, n + 1]))
         assert [a.shape for a in vars(top).values()] == [(4, 5)] * 4
         assert all(a.base is None or a.base.size <= 4 * 7 for a in vars(top).values())
 
@@ -73,7 +73,7 @@ def test_several_layers_in_one_pass_over_images_without_a_length():
 
 def test_pictures_are_the_marks_beside_the_patches():
     net, squares = seeker(), marked(STRENGTHS, PLACES)
-    projections, patches = pictures(net, squares, "conv1", find()["conv1"], [0])
+    projections, patches = projections_and_patches(net, squares, "conv1", find()["conv1"], [0])
     for picture, patch, strength in zip(projections[0], patches[0], (9, 9, 7, 3), strict=True):
         assert patch.dtype == np.uint8
         np.testing.assert_array_equal(patch[..., 1], strength * MARK)
@@ -84,22 +84,22 @@ def test_pictures_are_the_marks_beside_the_patches():
 def test_activations_that_are_not_positive_have_no_picture():
     """Map 1 sees nothing at all; map 2 is never above 0; and one of the images is black."""
     top = find(count=7)["conv1"]
-    projections, patches = pictures(seeker(), marked(STRENGTHS, PLACES), "conv1", top, [2, 0, 1])
+    projections, patches = projections_and_patches(seeker(), marked(STRENGTHS, PLACES), "conv1", top, [2, 0, 1])
     assert [len(block) for block in projections] == [len(block) for block in patches] == [0, 6, 0]
 
 
 def test_more_units_than_are_projected_together(monkeypatch):
     top = find(count=7)["conv1"]
-    whole = pictures(seeker(), marked(STRENGTHS, PLACES), "conv1", top, [0])
+    whole = projections_and_patches(seeker(), marked(STRENGTHS, PLACES), "conv1", top, [0])
     monkeypatch.setattr("npzf.studies.top.TOGETHER", 2)
-    parts = pictures(seeker(), marked(STRENGTHS, PLACES), "conv1", top, [0])
+    parts = projections_and_patches(seeker(), marked(STRENGTHS, PLACES), "conv1", top, [0])
     for one, other in zip(whole[0][0] + whole[1][0], parts[0][0] + parts[1][0], strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
 def test_pictures_of_a_fully_connected_layer_are_whole_images():
     net, squares = seeker(), marked(STRENGTHS, PLACES)
-    projections, patches = pictures(net, squares, "fc", find(layers=["fc"])["fc"], [1])
+    projections, patches = projections_and_patches(net, squares, "fc", find(layers=["fc"])["fc"], [1])
     assert [picture.shape for picture in projections[0] + patches[0]] == [(12, 12, 3)] * 8
     np.testing.assert_array_equal(patches[0][0], squares.images.pixels[2])
 

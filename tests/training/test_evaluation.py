@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from compare import normal
-from toy import Pictures, squares, tiny
+from assertions import normal
+from tiny_training import Pictures, squares, tiny
 
 from npzf import layers
-from npzf.data import Squares, centre_crop, ten_crops
+from npzf.data import SquareImages, centre_crop, ten_crops
 from npzf.losses import softmax
 from npzf.network import Network
 from npzf.training import evaluate
@@ -37,12 +37,12 @@ def reader(classes):
 
 def score(scores, labels, **options):
     told = Told(scores, labels)
-    return evaluate(reader(told.scores.shape[1]), Squares(told, 4), **options)
+    return evaluate(reader(told.scores.shape[1]), SquareImages(told, 4), **options)
 
 
 def test_errors_by_hand():
     found = score([[9, 1, 2], [9, 1, 2], [0, 1, 2], [5, 0, 4]], [0, 1, 2, 2])
-    assert (found.error, found.error5, found.images) == (50, 0, 4)
+    assert (found.error, found.top5_error, found.images) == (50, 0, 4)
 
 
 def test_loss_by_hand():
@@ -52,42 +52,42 @@ def test_loss_by_hand():
 
 def test_the_fifth_most_probable_class_counts_for_top_5_and_the_sixth_does_not():
     seven = [70, 60, 50, 40, 30, 20, 10]
-    assert score([seven], [4]).error5 == 0
-    assert score([seven], [5]).error5 == 100
-    assert score([seven] * 7, range(7)).error5 == pytest.approx(100 * 2 / 7)
+    assert score([seven], [4]).top5_error == 0
+    assert score([seven], [5]).top5_error == 100
+    assert score([seven] * 7, range(7)).top5_error == pytest.approx(100 * 2 / 7)
 
 
 def test_of_equal_probabilities_the_first_is_the_answer():
     """A dead net, which holds all classes equal, is right where argmax says so and not everywhere."""
     assert [score([[1, 1, 1, 1]], [label]).error for label in range(4)] == [0, 100, 100, 100]
-    assert [score([[0] * 7], [label]).error5 for label in range(7)] == [0, 0, 0, 0, 0, 100, 100]
+    assert [score([[0] * 7], [label]).top5_error for label in range(7)] == [0, 0, 0, 0, 0, 100, 100]
 
 
 def test_a_net_that_gives_no_numbers_is_not_right():
     net = reader(3)
     net.parameters["fc/bias"][...] = np.nan
-    found = evaluate(net, Squares(Told(np.zeros((3, 3)), [0, 1, 2]), 4))
+    found = evaluate(net, SquareImages(Told(np.zeros((3, 3)), [0, 1, 2]), 4))
     assert math.isnan(found.loss) and found.error > 50
 
 
 def test_a_loss_is_a_number_even_where_the_label_is_impossible():
     net = reader(2)
     net.parameters["fc/weight"] *= 100
-    assert math.isfinite(evaluate(net, Squares(Told([[255, 0]], [1]), 4)).loss)
+    assert math.isfinite(evaluate(net, SquareImages(Told([[255, 0]], [1]), 4)).loss)
 
 
 @pytest.mark.parametrize("crops", [1, 10])
 @pytest.mark.parametrize("batch", [1, 4, 15, 100])
 def test_the_batch_does_not_matter(crops, batch):
     one, other = (evaluate(tiny(), squares(15), crops, b) for b in (batch, 128))
-    assert (one.error, one.error5, one.images) == (other.error, other.error5, 15)
+    assert (one.error, one.top5_error, one.images) == (other.error, other.top5_error, 15)
     assert one.loss == pytest.approx(other.loss, rel=1e-12)
 
 
 def test_one_crop_is_the_centre():
     net, some = tiny(), squares(4)
     ((p, labels, indices),) = probabilities(net, some, 1, 100)
-    x = net.scaling.input(centre_crop(some.images.pixels, 7))
+    x = net.preprocessing.apply(centre_crop(some.images.pixels, 7))
     np.testing.assert_allclose(p, softmax(net.forward(x)), rtol=1e-12)
     assert labels.tolist() == [0, 1, 2, 0] and indices.tolist() == [0, 1, 2, 3]
 
@@ -97,7 +97,7 @@ def test_ten_crops_are_the_mean_of_the_softmax_outputs():
     net, some = tiny(), squares(4)
     ((p, labels, indices),) = probabilities(net, some, 10, 100)
     for i, crops in enumerate(ten_crops(some.images.pixels, 7)):
-        expected = np.mean([softmax(net.forward(net.scaling.input(crop[None])))[0] for crop in crops], axis=0)
+        expected = np.mean([softmax(net.forward(net.preprocessing.apply(crop[None])))[0] for crop in crops], axis=0)
         np.testing.assert_allclose(p[i], expected, rtol=1e-12)
     assert labels.tolist() == [0, 1, 2, 0] and indices.tolist() == [0, 1, 2, 3]
     found = evaluate(net, some, 10)
@@ -115,7 +115,7 @@ def test_evaluating_drops_nothing_and_changes_nothing():
 
 def test_images_that_cannot_be_decoded_are_not_counted():
     for crops in (1, 10):
-        assert evaluate(tiny(), Squares(Pictures(200, bad=[0, 150]), 8), crops).images == 198
+        assert evaluate(tiny(), SquareImages(Pictures(200, bad=[0, 150]), 8), crops).images == 198
 
 
 def refused(named, *arguments, **options):
@@ -135,12 +135,12 @@ def test_other_numbers_of_crops(crops):
 
 def test_images_smaller_than_the_crop():
     for crops in (1, 10):
-        refused("7", tiny(), Squares(Pictures(6), 6), crops)
+        refused("7", tiny(), SquareImages(Pictures(6), 6), crops)
 
 
 def test_the_scaling_of_the_net_is_applied():
     net, plain = tiny(), tiny()
-    plain.scaling = type(plain.scaling)()
+    plain.preprocessing = type(plain.preprocessing)()
     assert evaluate(net, squares(6)).loss != evaluate(plain, squares(6)).loss
     x = normal(2, 7, 7, 3)
     np.testing.assert_array_equal(net.forward(x), plain.forward(x))

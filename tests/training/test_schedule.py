@@ -10,7 +10,7 @@ def rates(errors, **options):
     schedule = Plateau(**({"rate": 1.0, "patience": 2, "factor": 0.5} | options))
     found = [schedule.rate]
     for error in errors:
-        lowered = schedule.after(error)
+        lowered = schedule.update(error)
         assert lowered == (schedule.rate < found[-1])
         found.append(schedule.rate)
     return found[1:]

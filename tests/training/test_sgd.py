@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from compare import DTYPES, close, normal
+from assertions import DTYPES, close, normal
 
 from npzf import layers
 from npzf.network import Network
@@ -15,7 +15,7 @@ RMS = {np.dtype("float64"): 1e-15, np.dtype("float32"): 1e-6}  # rounding of the
 def net(dtype="float64", units=3):
     table = [
         ("conv1", layers.Conv(4, 3)),
-        ("relu1", layers.Relu()),
+        ("relu1", layers.ReLU()),
         ("conv2", layers.Conv(2, 2, groups=2)),
         ("flatten", layers.Flatten()),
         ("fc", layers.FullyConnected(units)),

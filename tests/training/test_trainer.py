@@ -10,17 +10,19 @@ import signal
 import h5py
 import numpy as np
 import pytest
-from toy import Pictures, squares, tiny
+from tiny_training import Pictures, squares, tiny
 
 import npzf
-from npzf.data import Squares
-from npzf.training import Diverged, Recipe, Trainer, checkpoint, evaluate, trainer
+from npzf.data import SquareImages
+from npzf.training import Diverged, Trainer, TrainingConfig, checkpoint, evaluate, trainer
 
 RECIPE = {"epochs": 3, "batch": 7, "rate": 0.02, "decay": 1e-3, "patience": 1}  # five batches an epoch, the last of two images
 
 
 def make(folder, net=None, training=None, validation=None, **changes):
-    return Trainer(net or tiny(), training or squares(), validation or squares(9, seed=1), folder, Recipe(**RECIPE | changes))
+    return Trainer(
+        net or tiny(), training or squares(), validation or squares(9, seed=1), folder, TrainingConfig(**RECIPE | changes)
+    )
 
 
 def resume(folder, **options):
@@ -248,7 +250,7 @@ def test_a_net_that_only_guesses_is_warned_of_once_an_epoch(tmp_path, caplog):
     make(tmp_path, net=net, rate=1e-12, epochs=2).run()
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(warnings) == 2
-    assert f"still sits at ln 3 = {math.log(3):.3f}" in warnings[0] and "initial='he'" in warnings[0]
+    assert f"still sits at ln 3 = {math.log(3):.3f}" in warnings[0] and "weight_init='he'" in warnings[0]
 
 
 def test_a_net_that_learns_is_not_warned_of(tmp_path, caplog):
@@ -264,7 +266,7 @@ def test_the_checkpoint_has_scaling_and_classes(tmp_path):
     for path in (tmp_path / "checkpoint.h5", tmp_path / "best.h5"):
         again = npzf.load(path)
         assert again.classes == Pictures.classes
-        assert again.scaling.deviation == 64 and again.scaling.mean.tolist() == [90, 90, 90]
+        assert again.preprocessing.std == 64 and again.preprocessing.mean.tolist() == [90, 90, 90]
 
 
 def test_classes_must_be_the_nets(tmp_path):
@@ -274,7 +276,7 @@ def test_classes_must_be_the_nets(tmp_path):
     refused("the images have a class 'bee' where the net has 'cow'", make, tmp_path, net=net)
     two = Pictures(6)
     two.classes = ("ant", "bee")
-    refused("the images have 2 classes, the net 3", make, tmp_path, validation=Squares(two, 8))
+    refused("the images have 2 classes, the net 3", make, tmp_path, validation=SquareImages(two, 8))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -296,7 +298,7 @@ def test_bad_recipes_are_named_in_one_line(tmp_path, options, named):
 
 
 def test_images_that_cannot_be_decoded_are_left_out(tmp_path):
-    bad = Squares(Pictures(200, bad=[3, 77]), 8)
+    bad = SquareImages(Pictures(200, bad=[3, 77]), 8)
     made = make(tmp_path, training=bad, batch=40, epochs=1)
     shown = []
     made._step = lambda x, labels, step=made._step: (shown.append(len(x)), step(x, labels))
@@ -305,13 +307,13 @@ def test_images_that_cannot_be_decoded_are_left_out(tmp_path):
 
 
 def test_a_batch_of_which_nothing_can_be_decoded_is_passed_over(tmp_path):
-    made = make(tmp_path, training=Squares(Pictures(120, bad=[5]), 8), batch=1, epochs=1)
+    made = make(tmp_path, training=SquareImages(Pictures(120, bad=[5]), 8), batch=1, epochs=1)
     made.run()
     assert math.isfinite(made.rows[0]["train_loss"])
 
 
 def test_more_than_one_percent_stops_in_one_line(tmp_path):
-    refused(r"2 of 100 images cannot be decoded", make(tmp_path, training=Squares(Pictures(100, bad=[1, 2]), 8)).run)
+    refused(r"2 of 100 images cannot be decoded", make(tmp_path, training=SquareImages(Pictures(100, bad=[1, 2]), 8)).run)
 
 
 def test_a_network_without_training_state_is_no_checkpoint(tmp_path):
@@ -353,5 +355,5 @@ def test_a_damaged_training_state_is_named_in_one_line(tmp_path, uninterrupted, 
 def test_reading_a_checkpoint_gives_what_was_saved(uninterrupted):
     net, state = checkpoint.read(uninterrupted / "checkpoint.h5")
     assert (state["epoch"], state["batch"], len(state["rows"])) == (3, 0, 3)
-    assert Recipe(**state["recipe"]) == Recipe(**RECIPE)
+    assert TrainingConfig(**state["recipe"]) == TrainingConfig(**RECIPE)
     assert evaluate(net, squares(9, seed=1)).error == pytest.approx(state["rows"][-1]["validation_error"])

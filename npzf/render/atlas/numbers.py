@@ -9,7 +9,7 @@ import numpy as np
 
 from npzf.network import Network
 from npzf.render.atlas.sheets import GROUP, MARGIN, THUMBNAILS, tile_side
-from npzf.studies.atlas import Survey
+from npzf.studies.atlas import MapStatistics
 
 SHADES = "0123456789abcdefghijklmnopqrstuvwxyz"  # a place's share of the fullest place, in 36 steps
 
@@ -31,9 +31,9 @@ def patch_side(net: Network, layer: str) -> int:
     return side if field.whole else min(field.size, side)
 
 
-def layer_entry(net: Network, found: Survey, name: str, stem: str, scales: Sequence[Sequence[float]]) -> dict:
+def layer_entry(net: Network, found: MapStatistics, name: str, stem: str, scales: Sequence[Sequence[float]]) -> dict:
     """One layer: its maps' strongest activations and what they did over the set; stem and scales as of write_group."""
-    maps, (classes, means) = found.layers[name], found.exciting(name)
+    maps, (classes, means) = found.layers[name], found.top_classes(name)
     shown = [int((values > 0).sum()) for values in maps.top.values]
     cut = [slice(0, k) for k in shown]
     seen = net.fields()[name]
@@ -58,7 +58,9 @@ def layer_entry(net: Network, found: Survey, name: str, stem: str, scales: Seque
     }
 
 
-def image_entries(found: Survey, name: Callable[[int], str], label: Callable[[int], str], said: Callable[[int], str]) -> dict:
+def image_entries(
+    found: MapStatistics, name: Callable[[int], str], label: Callable[[int], str], said: Callable[[int], str]
+) -> dict:
     """Index -> [file name, true class, the net's class, its probability] of the images that are among the strongest.
 
     The net's class and probability are missing if it does not classify.
@@ -73,7 +75,7 @@ def image_entries(found: Survey, name: Callable[[int], str], label: Callable[[in
 
 def shades(places: np.ndarray) -> list[str]:
     """Counts (rows, columns) -> a string for each row, a character of SHADES for each column; any count but 0 is above "0"."""
-    levels = -(-places * (len(SHADES) - 1) // max(1, int(places.max(initial=0))))
+    levels = -(-places * (len(SHADES) - 1) // max(1, int(places.max(weight_init=0))))
     return ["".join(SHADES[level] for level in row) for row in levels]
 
 
@@ -89,4 +91,4 @@ def sheet_geometry() -> dict:
 
 def _to_the_last(counts: np.ndarray) -> list[int]:
     """Without the empty bins at the end."""
-    return counts[: 1 + np.flatnonzero(counts).max(initial=-1)].tolist()
+    return counts[: 1 + np.flatnonzero(counts).max(weight_init=-1)].tolist()

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from npzf.files import write_whole
-from npzf.render.pictures import MID_GREY, centred, enlarge, grid, legible, shrunk
+from npzf.render.pictures import MID_GREY, downscale, enlarge, grid, pad_to, to_grey_robust
+from npzf.storage.atomic import atomic_write_bytes
 
 GROUP = 16  # maps that share their sheets
 THUMBNAILS = 4  # of them in a row of the sheet of thumbnails
@@ -21,14 +21,14 @@ KINDS = ("projections", "patches", "thumbnails")
 
 
 def tile_side(field: int) -> int:
-    """Pixels of a tile on a sheet, for patches of `field` pixels: small ones enlarged by a whole factor, large ones shrunk."""
+    """Pixels of a tile on a sheet, for patches of `field` pixels: small ones enlarged by a whole factor, large ones downscale."""
     return SIDE // field * field if field <= SIDE else SIDE
 
 
 def tile(picture: np.ndarray, field: int) -> np.ndarray:
-    """Shrunk picture, uint8 (h, w, C), C 1 or 3 -> (side, side, 3): enlarged if small, and centred on mid-grey."""
+    """Shrunk picture, uint8 (h, w, C), C 1 or 3 -> (side, side, 3): enlarged if small, and pad_to on mid-grey."""
     most = min(field, SIDE)
-    return enlarge(centred(picture, most, most, MID_GREY), SIDE // most)
+    return enlarge(pad_to(picture, most, most, MID_GREY), SIDE // most)
 
 
 def sheet(rows: Sequence[Sequence[np.ndarray]], columns: int, side: int) -> np.ndarray:
@@ -49,19 +49,19 @@ def write_group(
     """Writes folder/STEM-projections.webp, -patches and -thumbnails of up to GROUP maps; returns the projections' scales.
 
     projections: for each map up to `count` signed pictures (h, w, C), strongest first; each has its own scale, in their units,
-    that of `legible`. patches: uint8 beside them. A row of a sheet is a map, and its strongest projection the thumbnail.
-    ValueError as mid_grey, for other channels or values that are not finite; OSError if a file cannot be written.
+    that of `to_grey_robust`. patches: uint8 beside them. A row of a sheet is a map, and its strongest projection the thumbnail.
+    ValueError as to_grey, for other channels or values that are not finite; OSError if a file cannot be written.
     """
     side = tile_side(field)
     # Shrunk before its scale is chosen: shrinking averages fine strokes away, and they would be faint.
-    small = [[shrunk(picture, SIDE / field) for picture in block] for block in projections]
-    grey = [[legible(picture) for picture in block] for block in small]
+    small = [[downscale(picture, SIDE / field) for picture in block] for block in projections]
+    grey = [[to_grey_robust(picture) for picture in block] for block in small]
     above = [[tile(picture, field) for picture, _ in block] for block in grey]
-    beside = [[tile(shrunk(picture, SIDE / field), field) for picture in block] for block in patches]
+    beside = [[tile(downscale(picture, SIDE / field), field) for picture in block] for block in patches]
     first = [block[0] if block else np.full((side, side, 3), MID_GREY, np.uint8) for block in above]
     thumbnails = [first[k : k + THUMBNAILS] for k in range(0, len(first), THUMBNAILS)]
     for kind, rows, columns in zip(KINDS, (above, beside, thumbnails), (count, count, THUMBNAILS), strict=True):
         file = io.BytesIO()
         Image.fromarray(sheet(rows, columns, side)).save(file, "WEBP", lossless=field <= EXACT, quality=80, method=2)
-        write_whole(Path(folder) / f"{stem}-{kind}.webp", file.getvalue())
+        atomic_write_bytes(Path(folder) / f"{stem}-{kind}.webp", file.getvalue())
     return [[scale for _, scale in block] for block in grey]

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from string import Template
 
-from npzf.files import write_whole
+from npzf.storage.atomic import atomic_write_bytes
 
 SCRIPTS = ("tiles.js", "views.js", "walk.js")
 
@@ -21,11 +21,11 @@ def write_site(folder: str | Path, data: dict) -> Path:
     folder, here = Path(folder), Path(__file__).parent
     # A script, because a page opened from disk may not fetch JSON.
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    write_whole(folder / "data.js", f"const ATLAS = {text};\n".encode("ascii"))
+    atomic_write_bytes(folder / "data.js", f"const ATLAS = {text};\n".encode("ascii"))
     page = Template((here / "page.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(data["title"]),
         introduction=html.escape(data["introduction"]),
         style=(here / "style.css").read_text(encoding="utf-8"),
         script="\n".join((here / name).read_text(encoding="utf-8") for name in SCRIPTS),
     )
-    return write_whole(folder / "index.html", page.encode("utf-8"))
+    return atomic_write_bytes(folder / "index.html", page.encode("utf-8"))

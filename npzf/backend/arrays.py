@@ -1,0 +1,38 @@
+"""Array types, checks and random generators below the mathematics: no part of the paper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from npzf.backend import is_device_array
+
+FLOATS = (np.dtype("float32"), np.dtype("float64"))
+
+
+def float_type(dtype: Any) -> np.dtype:
+    """The working type asked for: float32, or float64 for checking; ValueError for any other."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or found not in FLOATS:  # to NumPy, None equals float64
+        raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
+    return found
+
+
+def as_batch(x: Any, dtype: np.dtype, name: str = "x") -> np.ndarray:
+    """x as a contiguous (N, H, W, C) array of the working type; ValueError for other shapes, empty or non-numeric ones."""
+    x = x if is_device_array(x) else np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise ValueError(f"{name} has type {x.dtype}, expected numbers")
+    if x.ndim != 4 or 0 in x.shape:
+        raise ValueError(f"{name} has shape {x.shape}, expected (N, H, W, C), none of them 0")
+    x = x.astype(dtype, copy=False)
+    return x if x.flags.c_contiguous else x.copy()
+
+
+def generator(*seed: int) -> np.random.Generator:
+    """A random generator that depends on these whole numbers alone: the same seed gives the same bits."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))

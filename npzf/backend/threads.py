@@ -1,0 +1,91 @@
+"""CPU threads: a batch is split into one part a thread, BLAS held to one thread in each; no part of the paper."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
+from functools import cache
+from itertools import pairwise
+from typing import TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+Result = TypeVar("Result")
+
+
+class _Setting:
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def count() -> int:
+    """How many threads the operations use: the processors of this process unless set_threads said otherwise."""
+    return _Setting.count
+
+
+def set_threads(number: int) -> None:
+    """Use this many threads; results have the same bits for the same number of threads. ValueError for less than 1."""
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError(f"number of threads is {number!r}, expected a whole number of at least 1")
+    _Setting.count = number
+
+
+@cache
+def _pool(size: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(size, thread_name_prefix="npzf")
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
+
+
+def blas_libraries() -> list[dict]:
+    """What threadpoolctl knows of the BLAS in use: internal_api, version, architecture, ..."""
+    return _blas().info()
+
+
+_busy = threading.Lock()  # the number of BLAS threads is one for the whole process
+_inside = threading.local()  # .part: this thread is running a part already
+
+
+def _after_fork() -> None:
+    """A forked child has none of the parent's threads, and perhaps its lock."""
+    global _busy
+    _busy = threading.Lock()
+    _pool.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def parallel_for(function: Callable[[slice], Result], items: int) -> list[Result]:
+    """Calls function(slice) on contiguous parts of range(items), one a thread; the results in order.
+
+    With fewer items than threads, BLAS itself gets the threads that are left over; a part that splits again does so alone. The
+    parts depend on items and count() alone, which is what makes results repeatable.
+    """
+    parts = max(1, min(count(), items))
+    if getattr(_inside, "part", False):
+        return [function(slice(0, items))]
+    edges = [items * part // parts for part in range(parts + 1)]
+    slices = [slice(a, b) for a, b in pairwise(edges)]
+    with _busy, _blas().limit(limits=max(1, count() // parts)):
+        # in the caller's context, so that its numpy.errstate holds in every part
+        others = [_pool(parts - 1).submit(copy_context().run, _part, function, s) for s in slices[1:]]
+        try:
+            first = _part(function, slices[0])
+        finally:  # never leave while a part still writes into the caller's arrays
+            wait(others)
+        return [first, *(other.result() for other in others)]
+
+
+def _part(function: Callable[[slice], Result], part: slice) -> Result:
+    _inside.part = True
+    try:
+        return function(part)
+    finally:
+        _inside.part = False

@@ -1,0 +1,96 @@
+"""Local contrast normalisation, both forms (section 2); not undone on the deconvnet's way down (section 2.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from npzf.layers.layer import Layer, Save, require_positive
+from npzf.ops import normalization as op
+
+
+class _Norm(Layer):
+    """What the two forms share: they keep x for the gradient, and pass a projection on unchanged."""
+
+    def forward(self, x, keep=Save.NOTHING):
+        """x (N, H, W, C) -> y of the same shape."""
+        self.kept = x if keep >= Save.GRADIENTS else None
+        return self._normalise(x)
+
+    def backward(self, gy):
+        """gy -> gx, the true gradient."""
+        gx = self._gradient(self.kept, gy)
+        self.kept = None
+        return gx
+
+    def project(self, y, rules):
+        """Deconvnet: passed on as it is, or, if the rules say so, through the true gradient."""
+        return self._gradient(self.kept, y) if rules.norm_gradient else y
+
+
+@dataclass(eq=False)
+class LocalResponseNorm(_Norm):
+    """y_c = x_c / (k + a * sum of x_d^2 over n neighbouring maps d)^beta, a = alpha / n or alpha (Krizhevsky et al. 2012).
+
+    alpha_divided_by_n says which alpha is meant: True, the mean's (a = alpha / n: cuda-convnet, Caffe, PyTorch), or False, the
+    sum's (a = alpha: Krizhevsky's paper as it is written).
+    """
+
+    n: int = 5  # Krizhevsky et al. 2012, section 3.3, as are the next three; section 2 leaves them open
+    k: float = 2.0
+    alpha: float = 1e-4
+    beta: float = 0.75
+    alpha_divided_by_n: bool = True
+
+    def __post_init__(self):
+        require_positive("LocalResponseNorm", n=self.n)
+        if not isinstance(self.alpha_divided_by_n, bool):
+            raise ValueError(f"LocalResponseNorm: alpha_divided_by_n is {self.alpha_divided_by_n!r}, expected True or False")
+        if self.k <= 0 or self.alpha < 0:
+            raise ValueError(f"LocalResponseNorm: k is {self.k}, alpha {self.alpha}, expected k > 0 and alpha >= 0")
+
+    def _constants(self):
+        return self.n, self.k, self.alpha / self.n if self.alpha_divided_by_n else self.alpha, self.beta
+
+    def _normalise(self, x):
+        return op.across_maps(x, *self._constants())
+
+    def _gradient(self, x, gy):
+        return op.across_maps_gradient(x, gy, *self._constants())
+
+
+@dataclass(eq=False)
+class LocalContrastNorm(_Norm):
+    """y = v / max(local deviation, its mean over the image), v = x - local mean (Jarrett et al. 2009, section 3.1).
+
+    window in pixels of x, odd; sigma of the Gaussian weighting in pixels; floor: the least divisor, in units of x.
+    """
+
+    window: int = 9  # Jarrett et al. 2009, section 3.1: a 9x9 Gaussian window
+    sigma: float = 2.25  # open in that paper: a quarter of the window, as in its authors' Torch7
+    floor: float = 1e-4
+    local = False  # the mean deviation is that of the whole image
+
+    def __post_init__(self):
+        require_positive("LocalContrastNorm", window=self.window)
+        if self.window % 2 == 0 or self.sigma <= 0 or self.floor <= 0:
+            raise ValueError(
+                f"LocalContrastNorm: window is {self.window}, sigma {self.sigma}, floor {self.floor}, "
+                "expected an odd window and positive sigma and floor"
+            )
+
+    def receptive_field(self, below):
+        return below.through(2 * self.window - 1, 1, self.window - 1)  # the mean is taken twice
+
+    def project_part(self, part, rules):
+        """Deconvnet: passed on as it is, with zeros around it as far as the units see."""
+        reach = self.window - 1
+        around = np.pad(self.project(part.values, rules), [(0, 0), (reach, reach), (reach, reach), (0, 0)])
+        return replace(part, values=around, rows=part.rows - reach, columns=part.columns - reach)
+
+    def _normalise(self, x):
+        return op.local(x, self.window, self.sigma, self.floor)
+
+    def _gradient(self, x, gy):
+        return op.local_gradient(x, gy, self.window, self.sigma, self.floor)

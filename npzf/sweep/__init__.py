@@ -1,0 +1,1 @@
+"""One resumable pass over a set of images (figure 2 takes the whole validation set)."""

@@ -1,0 +1,140 @@
+"""A pass over images that was interrupted goes on with the next image, and ends with the bits of an uninterrupted one."""
+
+import signal
+
+import numpy as np
+import pytest
+from tiny_training import squares, tiny
+
+from npzf.data import EvaluationBatches
+from npzf.studies import map_statistics, top_activations
+from npzf.sweep import resumable
+
+LAYERS = ["conv1", "norm1", "fc2"]
+IMAGES, BATCH = 30, 4
+
+
+class Stopping(EvaluationBatches):
+    """Sends this process a signal together with the batch that holds image `at`; notes which images were asked for."""
+
+    def __init__(self, at=None, number=signal.SIGINT, count=IMAGES, **options):
+        super().__init__(squares(count, **options), 7, BATCH, tiny().preprocessing)
+        self.at, self.number, self.seen = at, number, []
+
+    def since(self, first):
+        for x, labels, indices in super().since(first):
+            if self.at in indices:
+                signal.raise_signal(self.number)
+            self.seen += indices.tolist()
+            yield x, labels, indices
+
+
+def tops(batches, state_file=None, net=None, layers=LAYERS, count=5):
+    found = top_activations(net or tiny(), batches, layers, count, state_file)
+    return [array for name in layers for array in vars(found[name]).values()]
+
+
+def surveyed(batches, state_file=None, net=None, layers=LAYERS, count=5, classes=3):
+    found = map_statistics(net or tiny(), batches, layers, count, classes, state_file)
+    state = found.state()
+    return [state[name] for name in sorted(state)] + [np.array(sorted(found.answers.items()), dtype=object)]
+
+
+STUDIES = [tops, surveyed]
+
+
+def equal(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("at", [0, 13, IMAGES - 1])
+def test_interrupted_and_taken_up_again(study, number, at, tmp_path):
+    file = tmp_path / "new" / "unfinished.h5"
+    after = min((at // BATCH + 1) * BATCH, IMAGES)  # the batch in hand is finished
+    with pytest.raises(KeyboardInterrupt, match=f"stopped after {after} images; the same command goes on"):
+        study(Stopping(at, number), file)
+    second = Stopping()
+    found = study(second, file)
+    assert second.seen == list(range(after, IMAGES))
+    equal(found, study(Stopping()))
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_pass_that_is_done_is_not_done_again(study, tmp_path):
+    expected = study(Stopping(), tmp_path / "file.h5")
+    again = Stopping()
+    equal(study(again, tmp_path / "file.h5"), expected)
+    assert again.seen == []
+
+
+def test_the_state_is_kept_every_so_often(tmp_path, monkeypatch):
+    """Killed without warning, a pass loses no more than what came since."""
+    monkeypatch.setattr(resumable, "SAVE_INTERVAL", 0)
+
+    class Killed(Exception):
+        pass
+
+    class Dying(Stopping):
+        def since(self, first):
+            for batch in super().since(first):
+                if 16 in batch[2]:
+                    raise Killed
+                yield batch
+
+    with pytest.raises(Killed):
+        tops(Dying(), tmp_path / "file.h5")
+    second = Stopping()
+    equal(tops(second, tmp_path / "file.h5"), tops(Stopping()))
+    assert second.seen == list(range(16, IMAGES))
+
+
+def test_without_a_file_nothing_is_promised(tmp_path):
+    with pytest.raises(KeyboardInterrupt, match=r"stopped after 16 images$"):
+        tops(Stopping(13))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_image_that_cannot_be_decoded_at_the_seam(tmp_path):
+    bad = {"bad": (15,), "count": 120}
+    with pytest.raises(KeyboardInterrupt, match="stopped after 16 images;"):
+        tops(Stopping(13, **bad), tmp_path / "file.h5")
+    equal(tops(Stopping(**bad), tmp_path / "file.h5"), tops(Stopping(**bad)))
+
+
+def another_net():
+    net = tiny()
+    net.parameters["conv1/weight"][0, 0, 0, 0] += 1e-3
+    return net
+
+
+OTHERS = {
+    "net": (tops, {"net": another_net()}),
+    "layers": (tops, {"layers": ["conv1"]}),
+    "count": (tops, {"count": 4}),
+    "study": (surveyed, {}),
+    "classes": (surveyed, {"classes": 0}),
+    "images": (tops, {"batches": Stopping(count=IMAGES + 1)}),
+}
+
+
+@pytest.mark.parametrize(("study", "change"), OTHERS.values(), ids=OTHERS)
+def test_the_file_of_another_pass_is_refused_and_left_alone(study, change, tmp_path):
+    file = tmp_path / "file.h5"
+    with pytest.raises(KeyboardInterrupt):
+        (surveyed if "classes" in change else tops)(Stopping(13), file)
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match=r"file.h5: begun with another net, image set or choice.*remove it"):
+        study(**{"batches": Stopping(), "state_file": file, **change})
+    assert file.read_bytes() == before
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    tiny().save(tmp_path / "net.h5")
+    with pytest.raises(ValueError, match=r"net.h5: HDF5, but not a half-done search saved by npzf"):
+        tops(Stopping(), tmp_path / "net.h5")
+    (tmp_path / "cut.h5").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"cut.h5: not HDF5, or damaged, expected a half-done search"):
+        tops(Stopping(), tmp_path / "cut.h5")

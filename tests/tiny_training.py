@@ -1,0 +1,53 @@
+"""Images in memory that a tiny net learns in a few batches, and the net: what the tests of training share."""
+
+import numpy as np
+
+from npzf import layers
+from npzf.data import DecodeError, SquareImages
+from npzf.network import Network
+from npzf.preprocessing import Preprocessing
+
+
+class Pictures:
+    """SquareImages of side 8: noise, and in class k a bright row 2k; images in `bad` cannot be decoded."""
+
+    classes = ("ant", "bee", "cat")
+
+    def __init__(self, count, seed=0, bad=()):
+        self.labels = np.arange(count, dtype=np.int64) % len(self.classes)
+        self.pixels = np.random.default_rng(seed).integers(0, 128, (count, 8, 8, 3), np.uint8)
+        self.pixels[np.arange(count), 2 * self.labels] += 100
+        self.bad = set(bad)
+
+    def __len__(self):
+        return len(self.labels)
+
+    def name(self, i):
+        return f"{i}.png"
+
+    def image(self, i):
+        if i in self.bad:
+            raise DecodeError(f"{i}.png: broken")
+        return self.pixels[i]
+
+
+def squares(count=30, **options):
+    return SquareImages(Pictures(count, **options), 8)
+
+
+def tiny(dtype="float64", dropout=0.25, outputs=3, seed=0):
+    """Crops of 7 x 7 pixels, one convolution, one hidden layer with dropout."""
+    table = [
+        ("conv1", layers.Conv(4, 3)),
+        ("relu1", layers.ReLU()),
+        ("pool1", layers.MaxPool(2, 2, ceil=True)),
+        ("norm1", layers.LocalResponseNorm(alpha=0.1)),
+        ("flatten", layers.Flatten()),
+        ("fc2", layers.FullyConnected(8)),
+        ("relu2", layers.ReLU()),
+        ("drop2", layers.Dropout(dropout)),
+        ("fc3", layers.FullyConnected(outputs)),
+    ]
+    net = Network((7, 7, 3), table, dtype=dtype, seed=seed)
+    net.preprocessing = Preprocessing(np.full(3, 90.0), 64.0)
+    return net
