@@ -4,7 +4,7 @@
 
 // partial[split, o, k] = sum over the split's places m of gy[m, o] * X[m, k], X being the columns that are never stored.
 // There are few filters and many places (1.5 million in layer 1), so the places are split among blocks until all
-// multiprocessors have work; sum_parts adds the splits up. A block computes BM maps x BN taps in slices of BK places; both
+// multiprocessors have work; reduce_splits adds the splits up. A block computes BM maps x BN taps in slices of BK places; both
 // tiles are contiguous as they come. VG, VX: numbers loaded at once along the maps of gy and of x.
 template <typename T, int BM, int BN, int BK, int TM, int TN, int VG, int VX>
 __global__ void __launch_bounds__(BM / TM * (BN / TN), 8 / sizeof(T))

@@ -18,7 +18,7 @@ __global__ void sum_rows(const T* __restrict__ x, T* __restrict__ partial, int r
 
 // out[i] = partial[0, i] + partial[1, i] + ... : the second stage, also of the filter gradient's split sums.
 template <typename T>
-__global__ void sum_parts(const T* __restrict__ partial, T* __restrict__ out, long long count, int parts) {
+__global__ void reduce_splits(const T* __restrict__ partial, T* __restrict__ out, long long count, int parts) {
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < count; i += (long long)gridDim.x * blockDim.x) {
     T sum = partial[i];
     for (int part = 1; part < parts; ++part) sum += partial[part * count + i];

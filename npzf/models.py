@@ -29,13 +29,13 @@ def zfnet(
     *,
     seed: int = 0,
     dtype: Any = "float32",
-    middle: tuple[int, int, int] = (384, 384, 256),
-    fully: int = 4096,
-    initial: str | float = PAPER_INITIAL,
+    conv3_to_5: tuple[int, int, int] = (384, 384, 256),
+    fc_units: int = 4096,
+    weight_init: str | float = PAPER_INITIAL,
 ) -> Network:
     """ZFNet (figure 3) for 224x224x3 images in about [-128, 128].
 
-    middle: maps of layers 3, 4, 5; fully: units of layers 6 and 7 (Table 3 varies both); initial: standard deviation
+    conv3_to_5: maps of layers 3, 4, 5; fc_units: units of layers 6 and 7 (Table 3 varies both); weight_init: standard deviation
     of the initial weights, or "he".
     """
     table = [
@@ -47,16 +47,16 @@ def zfnet(
         ("relu2", ReLU()),
         ("pool2", MaxPool(3, stride=2, ceil=True)),  # 26 -> 13
         ("norm2", LocalResponseNorm()),
-        ("conv3", Conv(middle[0], 3, pad=1)),
+        ("conv3", Conv(conv3_to_5[0], 3, pad=1)),
         ("relu3", ReLU()),
-        ("conv4", Conv(middle[1], 3, pad=1)),
+        ("conv4", Conv(conv3_to_5[1], 3, pad=1)),
         ("relu4", ReLU()),
-        ("conv5", Conv(middle[2], 3, pad=1)),
+        ("conv5", Conv(conv3_to_5[2], 3, pad=1)),
         ("relu5", ReLU()),
         ("pool5", MaxPool(3, stride=2, ceil=True)),  # 13 -> 6
-        *_classifier(fully, fully, classes),
+        *_classifier(fc_units, fc_units, classes),
     ]
-    return Network((224, 224, 3), table, seed=seed, dtype=dtype, weight_init=initial)
+    return Network((224, 224, 3), table, seed=seed, dtype=dtype, weight_init=weight_init)
 
 
 def krizhevsky(
@@ -65,12 +65,12 @@ def krizhevsky(
     seed: int = 0,
     dtype: Any = "float32",
     groups: int = 2,
-    fully: int = 4096,
-    initial: str | float = PAPER_INITIAL,
+    fc_units: int = 4096,
+    weight_init: str | float = PAPER_INITIAL,
 ) -> Network:
     """The net of Krizhevsky et al. 2012 that the paper compares with; groups=1 gives it the paper's dense connections.
 
-    224x224x3 images in about [-128, 128]; fully: units of layers 6 and 7 (Table 3); initial as for zfnet.
+    224x224x3 images in about [-128, 128]; fc_units: units of layers 6 and 7 (Table 3); weight_init as for zfnet.
     """
     table = [
         ("conv1", Conv(96, 11, stride=4, ceil=True)),  # 224 -> 55
@@ -88,9 +88,9 @@ def krizhevsky(
         ("conv5", Conv(256, 3, pad=1, groups=groups)),
         ("relu5", ReLU()),
         ("pool5", MaxPool(3, stride=2, ceil=True)),  # 13 -> 6
-        *_classifier(fully, fully, classes),
+        *_classifier(fc_units, fc_units, classes),
     ]
-    return Network((224, 224, 3), table, seed=seed, dtype=dtype, weight_init=initial)
+    return Network((224, 224, 3), table, seed=seed, dtype=dtype, weight_init=weight_init)
 
 
 def small_zfnet(classes: int = 10, size: int = 96, *, seed: int = 0, dtype: Any = "float32") -> Network:

@@ -38,7 +38,7 @@ class Network:
     """Layers that feed each other: each takes the output of the one before it unless its row names other sources.
 
     input_shape: (H, W, C) of one image, in pixels; table: rows (name, layer) or (name, layer, (source, ...)), "input" being
-    the images; initial: standard deviation of the initial weights, or "he". Two things travel with the net although forward
+    the images; weight_init: standard deviation of the initial weights, or "he". Two things travel with the net although forward
     uses neither: preprocessing, how pixels become x, and classes, their names.
     """
 
@@ -49,7 +49,7 @@ class Network:
         *,
         seed: int = 0,
         dtype: Any = "float32",
-        initial: str | float = "he",
+        weight_init: str | float = "he",
     ):
         self.input_shape = tuple(int(side) for side in input_shape)
         self.dtype = arrays.float_type(dtype)
@@ -64,7 +64,7 @@ class Network:
         generator, previous = arrays.generator(seed), INPUT
         for name, layer, *sources in table:
             self._add(name, layer, sources[0] if sources else (previous,))
-            layer.initialize(self.shapes[self.sources[name][0]], initial, generator, self.dtype)
+            layer.initialize(self.shapes[self.sources[name][0]], weight_init, generator, self.dtype)
             previous = name
         if not self.layers:
             raise ValueError("the table is empty, expected at least one layer")
@@ -272,7 +272,7 @@ class Network:
             file["classes"] = json.dumps(self.classes)
         if self.preprocessing.mean is not None:
             file["mean"] = self.preprocessing.mean
-        file["deviation"] = self.preprocessing.std
+        file["std"] = self.preprocessing.std
 
 
 def load(path: str | Path) -> Network:
@@ -293,7 +293,7 @@ def from_file(file: h5py.File) -> Network:
         hdf5.read_dataset_into(value, file, f"parameters/{name}")
     try:
         net.classes = tuple(json.loads(file["classes"][()])) if "classes" in file else None
-        net.preprocessing = Preprocessing(file["mean"][()] if "mean" in file else None, file["deviation"][()])
+        net.preprocessing = Preprocessing(file["mean"][()] if "mean" in file else None, file["std"][()])
         net.preprocessing.check(net.input_shape)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{file.filename}: its classes or its preprocessing cannot be read ({error})") from error

@@ -59,8 +59,8 @@ def _new(args) -> Trainer:
     net.classes = classes
     training, validation = _sets(args, net)
     print("taking the mean of the training images")
-    deviation = net.preprocessing.std if args.deviation is None else args.deviation
-    net.preprocessing = Preprocessing(mean_image(training, net.input_shape[0]), deviation)
+    std = net.preprocessing.std if args.std is None else args.std
+    net.preprocessing = Preprocessing(mean_image(training, net.input_shape[0]), std)
     net.to(args.device, args.precision)
     recipe = TrainingConfig(
         epochs=TrainingConfig.epochs if args.epochs is None else args.epochs,
@@ -126,7 +126,7 @@ if __name__ == "__main__":
         "--patience", type=int, default=TrainingConfig.patience, help="epochs without a lower error before the rate falls"
     )
     parser.add_argument(
-        "--deviation",
+        "--std",
         type=float,
         help="what pixels less their mean are divided by (default: what the net says; 1 in the paper, 8 in small_zfnet)",
     )

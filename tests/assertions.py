@@ -11,7 +11,7 @@ def close(y, expected, tolerance):
     """AssertionError unless max |y - expected| <= tolerance * max |expected|; a NaN or another shape fails."""
     y, expected = np.asarray(y), np.asarray(expected)
     assert y.shape == expected.shape, f"shape is {y.shape}, expected {expected.shape}"
-    difference, scale = np.max(np.abs(y - expected), weight_init=0), np.max(np.abs(expected), weight_init=0)
+    difference, scale = np.max(np.abs(y - expected), initial=0), np.max(np.abs(expected), initial=0)
     assert difference <= tolerance * scale, f"differs by {difference} where the largest is {scale}, allowed {tolerance}"
 
 

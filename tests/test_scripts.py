@@ -229,7 +229,7 @@ def test_train_keeps_the_nets_of_the_epochs_asked_for(images, trained, tmp_path)
 
 
 def test_train_divides_by_the_deviation_asked_for(images, tmp_path):
-    works("train", images / "train", images / "validation", *SMALL, "--epochs", 1, "--deviation", 2.5, "--out", tmp_path)
+    works("train", images / "train", images / "validation", *SMALL, "--epochs", 1, "--std", 2.5, "--out", tmp_path)
     assert npzf.load(tmp_path / "checkpoint.h5").preprocessing.std == 2.5
 
 
@@ -266,7 +266,7 @@ TRAINING = {
     "rate": (["{images}/train", "{images}/validation", "--rate", "-1"], "rate is -1"),
     "batch": (["{images}/train", "{images}/validation", "--batch", "0"], "batch is 0"),
     "keep": (["{images}/train", "{images}/validation", "--keep", "5", "0"], "--keep has 0, expected epochs from 1"),
-    "deviation": (["{images}/train", "{images}/validation", "--deviation", "0"], "deviation is 0.0, expected a positive number"),
+    "deviation": (["{images}/train", "{images}/validation", "--std", "0"], "std is 0.0, expected a positive number"),
     "threads": (["{images}/train", "{images}/validation", "--threads", "0"], "number of threads is 0"),
     "blows up": (["{images}/train", "{images}/validation", "--rate", "1e30", "--filter-rms", "0"], "training has diverged"),
 }

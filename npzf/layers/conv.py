@@ -40,9 +40,9 @@ class Conv(Layer):
     def receptive_field(self, below):
         return below.through(self.window, self.stride, self.pad)
 
-    def initialize(self, shape, initial, generator, dtype):
+    def initialize(self, shape, weight_init, generator, dtype):
         weight = (self.maps, self.window, self.window, shape[2] // self.groups)
-        self.parameters["weight"] = initial_weight(weight, initial, generator, dtype)
+        self.parameters["weight"] = initial_weight(weight, weight_init, generator, dtype)
         self.parameters["bias"] = np.zeros(self.maps, dtype)  # biases 0 (section 3)
 
     def forward(self, x, keep=Save.NOTHING, relu=False):

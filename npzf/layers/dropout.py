@@ -19,7 +19,7 @@ class Dropout(Layer):
             raise ValueError(f"Dropout: rate is {self.rate}, expected at least 0 and below 1")
         self.seed, self.calls = 0, 0
 
-    def initialize(self, shape, initial, generator, dtype):
+    def initialize(self, shape, weight_init, generator, dtype):
         self.seed, self.calls = int(generator.integers(2**63)), 0
 
     def forward(self, x, keep=Save.NOTHING):

@@ -52,8 +52,8 @@ class FullyConnected(Layer):
             raise ValueError(f"FullyConnected: input is {shape}, expected (F,): put a Flatten before it")
         return (self.units,)
 
-    def initialize(self, shape, initial, generator, dtype):
-        self.parameters["weight"] = initial_weight((self.units, *shape), initial, generator, dtype)
+    def initialize(self, shape, weight_init, generator, dtype):
+        self.parameters["weight"] = initial_weight((self.units, *shape), weight_init, generator, dtype)
         self.parameters["bias"] = np.zeros(self.units, dtype)
 
     def forward(self, x, keep=Save.NOTHING, relu=False):

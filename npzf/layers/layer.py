@@ -74,7 +74,7 @@ class Layer:
         """The receptive field of this layer's units, from that of the layer below."""
         return below
 
-    def initialize(self, shape: Shape, initial: str | float, generator: np.random.Generator, dtype: np.dtype) -> None:
+    def initialize(self, shape: Shape, weight_init: str | float, generator: np.random.Generator, dtype: np.dtype) -> None:
         """Makes the parameters for this input shape; most layers have none."""
 
     def forward(self, x: np.ndarray, keep: Save = Save.NOTHING) -> np.ndarray:
@@ -97,9 +97,9 @@ class Layer:
         return replace(part, values=self.project(part.values, rules))
 
 
-def initial_weight(shape: Shape, initial: str | float, generator: np.random.Generator, dtype: np.dtype) -> np.ndarray:
+def initial_weight(shape: Shape, weight_init: str | float, generator: np.random.Generator, dtype: np.dtype) -> np.ndarray:
     """Normal weights: with this deviation (the paper's is 1e-2), or "he": sqrt(2 / inputs of one unit), He et al. 2015."""
-    scale = np.sqrt(2 / np.prod(shape[1:])) if initial == "he" else initial
+    scale = np.sqrt(2 / np.prod(shape[1:])) if weight_init == "he" else weight_init
     weight = generator.standard_normal(shape, dtype) if scale else np.zeros(shape, dtype)
     weight *= dtype.type(scale)
     return weight

@@ -23,7 +23,7 @@ def to_grey(signed: np.ndarray, scale: float | None = None) -> tuple[np.ndarray,
     not positive.
     """
     signed = _signed(signed)
-    largest = float(np.abs(signed).max(weight_init=0))
+    largest = float(np.abs(signed).max(initial=0))
     scale = largest if scale is None else float(scale)
     if not math.isfinite(scale) or scale < 0 or (scale == 0 and largest > 0):
         raise ValueError(f"scale must be a positive finite number, got {scale}")
@@ -38,7 +38,7 @@ def to_grey_each(signed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     signed = _signed(signed)
     if signed.ndim != 4:
         raise ValueError(f"signed must be (N, H, W, C), got shape {signed.shape}")
-    scales = np.abs(signed).max(axis=(1, 2, 3), weight_init=0)
+    scales = np.abs(signed).max(axis=(1, 2, 3), initial=0)
     return _about_mid_grey(signed, scales[:, None, None, None]), scales
 
 

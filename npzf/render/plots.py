@@ -130,7 +130,7 @@ def _course(axes, log: Mapping[str, np.ndarray], what: str, guess: float | None)
         marker = "o" if there.sum() < 25 else None
         label = "training" if name == "train" else name
         axes.plot(epoch[there], values[there], color=colour, lw=1.4, marker=marker, ms=2.5, label=label)
-        highest = max(highest, values[there].max(weight_init=0))
+        highest = max(highest, values[there].max(initial=0))
     if guess is not None:
         axes.axhline(guess, color=QUIET, lw=0.9, ls=":")
         axes.annotate("guessing", (1, guess), (0, 2), **_quiet(axes.get_yaxis_transform(), "right", "bottom"))

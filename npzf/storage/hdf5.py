@@ -1,7 +1,7 @@
 """HDF5 files, networks above all, that are either whole or not there; no part of the paper.
 
 Layout of a network, version 1: attributes format, version, architecture (JSON: input shape, type, and for each layer its name,
-kind, configuration and sources); parameters/NAME arrays; deviation and optionally mean (preprocessing.py); optionally classes (names).
+kind, configuration and sources); parameters/NAME arrays; std and optionally mean (preprocessing.py); optionally classes (names).
 """
 
 from __future__ import annotations

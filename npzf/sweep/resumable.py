@@ -56,7 +56,7 @@ def sweep(batches: Iterable[tuple], findings: Accumulator, state_file: str | Pat
     if state_file is not None and Path(state_file).exists():
         first = _resume(state_file, findings, identity)
     after, kept = first, time.monotonic()
-    bar = tqdm(total=total, weight_init=first, desc="looking", unit="image", leave=False, disable=None)
+    bar = tqdm(total=total, initial=first, desc="looking", unit="image", leave=False, disable=None)
     with Signals() as signals, bar:
         for batch in batches.since(first) if first else batches:
             findings.add(*batch)

@@ -99,7 +99,7 @@ BAD = {
     "no input": (arrays(), {"input": None}, "its input is 'None'"),
     "mean": (arrays(), {"mean": np.ones(1)}, "its attribute 'mean' is .* expected three numbers"),
     "no std": (arrays(), {"std": None}, "its attribute 'std' is None"),
-    "zero std": (arrays(), {"std": np.zeros(3)}, "deviation is .* expected a positive number"),
+    "zero std": (arrays(), {"std": np.zeros(3)}, "std is .* expected a positive number"),
 }
 
 

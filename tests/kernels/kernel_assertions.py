@@ -14,8 +14,8 @@ def distance(found, expected) -> float:
     """The largest difference, relative to the largest expected number; infinite where shapes or types differ, NaN stays NaN."""
     if found.shape != expected.shape or found.dtype != expected.dtype:
         return np.inf
-    scale = np.abs(expected.astype(np.float64)).max(weight_init=0)
-    return float(np.abs(found.astype(np.float64) - expected).max(weight_init=0) / (scale or 1))
+    scale = np.abs(expected.astype(np.float64)).max(initial=0)
+    return float(np.abs(found.astype(np.float64) - expected).max(initial=0) / (scale or 1))
 
 
 def close(found, expected, kind=None) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from npzf import backend
-from npzf.backend import CudaError, source
+from npzf.backend import CudaError, launcher, source
 from npzf.backend import gpu as gpu_module
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,9 +64,9 @@ def test_an_empty_grid_is_nothing_to_do(machine):
 
 def test_compiled_once(machine):
     rectify(X, X.copy(), 6)
-    before = backend._kernel.cache_info()
+    before = launcher._kernel.cache_info()
     rectify(X, X.copy(), 6)
-    after = backend._kernel.cache_info()
+    after = launcher._kernel.cache_info()
     assert (after.misses, after.hits) == (before.misses, before.hits + 1)
 
 

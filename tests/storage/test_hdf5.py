@@ -80,7 +80,7 @@ def test_the_models_come_back(tmp_path, make):
 
 
 @pytest.mark.parametrize("mean", [None, normal(4), normal(*SIZE, dtype="float32")], ids=["none", "channels", "pixels"])
-@pytest.mark.parametrize("deviation", [1.0, 64.0, np.array([1.0, 2, 3, 4])], ids=["1", "64", "channels"])
+@pytest.mark.parametrize("std", [1.0, 64.0, np.array([1.0, 2, 3, 4])], ids=["1", "64", "channels"])
 def test_scaling_and_classes_come_back(tmp_path, mean, deviation):
     net = make()
     net.preprocessing, net.classes = Preprocessing(mean, deviation), ("Käfer", "bee", "象")
@@ -196,8 +196,8 @@ DAMAGES = {
     "classes not JSON": (replaced("classes", "["), "its classes or its preprocessing cannot be read"),
     "classes a number": (replaced("classes", 7), "its classes or its preprocessing cannot be read"),
     "mean of another shape": (replaced("mean", np.zeros(3)), r"mean has shape \(3,\), expected \(4,\) or \(9, 8, 4\)"),
-    "deviation missing": (replaced("deviation", None), "deviation"),
-    "deviation 0": (replaced("deviation", 0.0), "deviation is 0.0, expected a positive number"),
+    "deviation missing": (replaced("std", None), "std"),
+    "deviation 0": (replaced("std", 0.0), "std is 0.0, expected a positive number"),
 }
 
 
@@ -220,7 +220,7 @@ class Trap:
         return os.mkdir, ("trapped",)
 
 
-@pytest.mark.parametrize("name", ["parameters/fc/bias", "classes", "mean", "deviation"])
+@pytest.mark.parametrize("name", ["parameters/fc/bias", "classes", "mean", "std"])
 def test_pickled_content_is_never_unpickled(saved, monkeypatch, name):
     monkeypatch.chdir(saved.parent)
     damaged(saved, replaced(name, np.void(pickle.dumps(Trap()))))

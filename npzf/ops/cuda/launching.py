@@ -17,7 +17,7 @@ def blocks(count: int, each: int = THREADS) -> int:
     return min(-(-count // each), MOST_BLOCKS)
 
 
-def pack(length: int, dtype: Any, *arrays: Any) -> int:
+def vector_width(length: int, dtype: Any, *arrays: Any) -> int:
     """How many numbers one 16-byte load takes: as many as fit if runs of `length` and all arrays are aligned to it, else 1."""
     wide = 16 // np.dtype(dtype).itemsize
     return wide if length % wide == 0 and all(_address(a) % 16 == 0 for a in arrays) else 1
@@ -27,7 +27,7 @@ def _address(array: Any) -> int:
     return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
 
 
-def each(file: str, kernel: str, dtype: Any, count: int, *arguments: Any) -> None:
+def elementwise(file: str, kernel: str, dtype: Any, count: int, *arguments: Any) -> None:
     """Runs kernel<type> with one thread for each of `count` numbers."""
     backend.launch(file, f"{kernel}<{backend.c_type(dtype)}>", (blocks(count),), (THREADS,), *arguments)
 
@@ -36,7 +36,7 @@ def reduce_splits(partial: Any, shape: tuple[int, ...]) -> Any:
     """The sum over the first axis of partial (parts, ...), always in the same order."""
     out = backend.empty(shape, partial.dtype)
     count = prod(shape)
-    each("sums.cu", "reduce_splits", partial.dtype, count, partial, out, count, partial.shape[0])
+    elementwise("sums.cu", "reduce_splits", partial.dtype, count, partial, out, count, partial.shape[0])
     return out
 
 

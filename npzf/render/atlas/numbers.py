@@ -75,7 +75,7 @@ def image_entries(
 
 def shades(places: np.ndarray) -> list[str]:
     """Counts (rows, columns) -> a string for each row, a character of SHADES for each column; any count but 0 is above "0"."""
-    levels = -(-places * (len(SHADES) - 1) // max(1, int(places.max(weight_init=0))))
+    levels = -(-places * (len(SHADES) - 1) // max(1, int(places.max(initial=0))))
     return ["".join(SHADES[level] for level in row) for row in levels]
 
 
@@ -91,4 +91,4 @@ def sheet_geometry() -> dict:
 
 def _to_the_last(counts: np.ndarray) -> list[int]:
     """Without the empty bins at the end."""
-    return counts[: 1 + np.flatnonzero(counts).max(weight_init=-1)].tolist()
+    return counts[: 1 + np.flatnonzero(counts).max(initial=-1)].tolist()
