@@ -26,7 +26,7 @@ def main(args) -> None:
     net = npzf.load(args.checkpoint).to(args.device, args.precision)
     layers = args.layers or figures.main_layers(net)
     squares = cli.squares(args.images, args.split, net, args.resize, labels=False)
-    images, size = squares.images, net.input_shape[0]
+    images, size = squares.source, net.input_shape[0]
     labelled = any(images.classes)
     print(f"looking through {len(images)} images for what excites the maps of {', '.join(layers)}")
     batches = EvaluationBatches(squares, size, args.batch, net.preprocessing)
@@ -40,7 +40,7 @@ def main(args) -> None:
         "introduction": introduction(net, found, args),
         "net": atlas.net_rows(net),
         "layers": draw_layers(net, squares, found, layers, Path(args.out)),
-        "images": atlas.image_entries(found, images.name, lambda i: images.classes[images.labels[i]], lambda k: says[k]),
+        "images": atlas.image_entries(found, images.name, lambda i: images.classes[images.targets[i]], lambda k: says[k]),
         "classes": (images.classes if labelled else says)[: len(found.class_images)],
         "labelled": labelled,
         "seen": found.images,

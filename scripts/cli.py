@@ -11,7 +11,7 @@ from pathlib import Path
 import npzf
 from npzf.backend import CudaError
 from npzf.backend.describe import describe
-from npzf.data import ClassFolders, ImageFolder, PackedImages, SquareImages, embedded_images
+from npzf.data import ClassFolders, ImageFolder, PackedImages, SquareImages, embedded_images, resized_side
 
 EMBEDDED = "embedded"
 
@@ -59,7 +59,7 @@ def images(where: str, split: str | None = None, labels: bool = True) -> ClassFo
 def squares(where: str, split: str | None, net: npzf.Network, resize: int | None, labels: bool = True) -> SquareImages:
     """Those images as squares for the net: resized to `resize` pixels, by default 8/7 of the net's input (256 for 224)."""
     size = net.input_shape[0]
-    side = round(size * 8 / 7) if resize is None else resize
+    side = resized_side(net) if resize is None else resize
     if side < size:
         raise ValueError(f"--resize is {side}, expected at least the crop of {size} pixels that the net takes")
     return SquareImages(images(where, split, labels), side)

@@ -29,7 +29,7 @@ CANDIDATES = 6  # photographs tried for the occlusion map
 def main(args) -> None:
     start, out = time.perf_counter(), Path(args.out)
     training, validation = (SquareImages(embedded_images(split), RESIZE) for split in ("train", "validation"))
-    classes = training.images.classes
+    classes = training.source.classes
     print(f"{len(training)} training and {len(validation)} validation photographs of {', '.join(classes)}")
     net = npzf.small_zfnet(len(classes), SIZE)
     net.classes = classes
@@ -108,7 +108,7 @@ def _evolution(evolution: Evolution, out: Path) -> list[Section]:
 def _occlusion(net, squares: SquareImages, out: Path) -> Section:
     photographs, indices = squares.take(range(len(squares)))
     photographs = centre_crop(photographs, SIZE)
-    labels = squares.images.labels[indices]
+    labels = squares.source.targets[indices]
     x = net.preprocessing.apply(photographs)
     p = np.concatenate([softmax(to_numpy(net.forward(x[i : i + 64]))) for i in range(0, len(x), 64)])
     own = np.where(p.argmax(1) == labels, p[np.arange(len(p)), labels], -1)

@@ -69,16 +69,16 @@ def main() -> None:
     if missing := sorted(set(CLASSES) - present):
         parser.error(f"{arguments.folder} lacks the class folders {', '.join(missing)}")
     images = ClassFolders(arguments.folder, without=tuple(present - set(CLASSES)))
-    chosen, split = choose(images.labels)
+    chosen, split = choose(images.targets)
     squares = [square(images.image(i), SIDE) for i in chosen]
     names = [Path(images.name(i)).relative_to(arguments.folder).as_posix() for i in chosen]
-    labels = images.labels[chosen]
+    targets = images.targets[chosen]
     overhead = 200 * len(chosen)  # names, offsets, labels and HDF5's own tables, generously
     encoded, quality = encode(squares, LARGEST - overhead)
     write_packed(
         arguments.out,
         encoded,
-        labels=labels,
+        targets=targets,
         names=names,
         split=split,
         classes=CLASSES,
@@ -87,8 +87,8 @@ def main() -> None:
     )
 
     print(f"{'class':12} training validation")
-    for label, name in enumerate(CLASSES):
-        print(f"{name:12} {np.sum(split[labels == label] == 0):8} {np.sum(split[labels == label] == 1):10}")
+    for target, name in enumerate(CLASSES):
+        print(f"{name:12} {np.sum(split[targets == target] == 0):8} {np.sum(split[targets == target] == 1):10}")
     size = arguments.out.stat().st_size
     print(f"{arguments.out}: {len(chosen)} images, JPEG quality {quality}, {size:,} bytes")
 

@@ -68,7 +68,7 @@ def exhibits(net: npzf.Network, photograph: np.ndarray, layer: str, index: int, 
         top = top_activations(net, batches, [layer], OTHERS + 1)[layer]
         found = projections_and_patches(net, squares, layer, top, [index])
         others = [
-            k for k, i in enumerate(top.images[index, : len(found[0][0])]) if not is_file(args.image, squares.images.name(i))
+            k for k, i in enumerate(top.images[index, : len(found[0][0])]) if not is_file(args.image, squares.source.name(i))
         ]
         for mine, block in zip((down, seen), found, strict=True):
             mine.append([block[0][k] for k in others[:OTHERS]])

@@ -27,7 +27,7 @@ def main(args) -> None:
         trainer = _new(args)
     print(trainer.net.summary())
     print(
-        f"training on {len(trainer.batches.squares)} images, testing on {len(trainer.validation)}; writing to {trainer.folder}/"
+        f"training on {len(trainer.batches.images)} images, testing on {len(trainer.validation)}; writing to {trainer.folder}/"
     )
     _announce(args.keep, trainer.recipe.epochs)
     try:
@@ -39,7 +39,7 @@ def main(args) -> None:
         again += [] if args.resize is None else ["--resize", str(args.resize)]
         again += ["--keep", *map(str, args.keep)] if args.keep else []
         raise KeyboardInterrupt(f"{stop}; go on with: {shlex.join(again)}") from None
-    for kind, squares in (("training", trainer.batches.squares), ("validation", trainer.validation)):
+    for kind, squares in (("training", trainer.batches.images), ("validation", trainer.validation)):
         if squares.failures:
             print(f"{len(squares.failures)} {kind} images could not be decoded and were left out")
     kept = f", and {len(cli.kept_nets(trainer.folder))} nets in epochs" if args.keep else ""

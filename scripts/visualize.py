@@ -38,7 +38,7 @@ def main(args) -> None:
             name = f"top_{layer.replace('/', '_')}" + (f"_{some[0]:04d}" if len(maps) > SHEET else "")
             print(save_png(figures.sheet_of(tops[layer], some, *drawn), out / f"{name}.png", layer=layer))
             if args.tiles:
-                tiles = save_tiles(out / "tiles", layer, some, tops[layer], *drawn, squares.images.name)
+                tiles = save_tiles(out / "tiles", layer, some, tops[layer], *drawn, squares.source.name)
                 print(f"{out / 'tiles'}: {len(tiles)} files of {layer}")
     print(save_png(figures.draw_overview(net, squares, tops), out / "features.png"))
     state_file.unlink(missing_ok=True)

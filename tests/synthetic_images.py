@@ -16,14 +16,14 @@ class Marked:
     classes = ("unmarked", "marked")
 
     def __init__(self, strengths, places):
-        self.labels = np.array([int(strength > 0) for strength in strengths])
-        self.pixels = np.zeros((len(self.labels), SIDE, SIDE, 3), np.uint8)
+        self.targets = np.array([int(strength > 0) for strength in strengths])
+        self.pixels = np.zeros((len(self.targets), SIDE, SIDE, 3), np.uint8)
         for image, strength, (row, column) in zip(self.pixels, strengths, places, strict=True):
             seen = image[row : row + 3, column : column + 3, 1]
             seen[...] = (strength * MARK)[: seen.shape[0], : seen.shape[1]]
 
     def __len__(self):
-        return len(self.labels)
+        return len(self.targets)
 
     def name(self, i):
         return f"{i}.png"

@@ -14,13 +14,13 @@ class Pictures:
     classes = ("ant", "bee", "cat")
 
     def __init__(self, count, seed=0, bad=()):
-        self.labels = np.arange(count, dtype=np.int64) % len(self.classes)
+        self.targets = np.arange(count, dtype=np.int64) % len(self.classes)
         self.pixels = np.random.default_rng(seed).integers(0, 128, (count, 8, 8, 3), np.uint8)
-        self.pixels[np.arange(count), 2 * self.labels] += 100
+        self.pixels[np.arange(count), 2 * self.targets] += 100
         self.bad = set(bad)
 
     def __len__(self):
-        return len(self.labels)
+        return len(self.targets)
 
     def name(self, i):
         return f"{i}.png"

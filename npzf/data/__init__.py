@@ -1,39 +1,49 @@
-"""The images that nets are trained on and studied with: sets, squares, crops, batches (section 3).
+"""The images that nets are trained on and studied with: image sets, squares, crops, batches (section 3).
 
-An image set is anything with
-    len(images)       number of images N
-    images.classes    tuple of class names
-    images.labels     int64 (N,), positions in `classes`
-    images.name(i)    str, what messages call image i
-    images.image(i)   uint8 (H, W, 3) in [0, 255]; may raise DecodeError; called from several threads at once
-which `ClassFolders`, `ImageFolder`, `PackedImages` and `embedded_images()` are. From a set to a net:
-    squares = SquareImages(images, 256)
-    preprocessing = Preprocessing(mean_image(squares, 224))
-    for x, labels, indices in TrainingBatches(squares, 224, preprocessing=preprocessing).epoch(0): ...
+`ImageSet` says what an image set is: `ClassFolders`, `ImageFolder`, `ImageFiles`, `PackedImages` and `embedded_images()`.
+From a set to a net:
+    images = SquareImages(ClassFolders("imagenet/train"), 256)
+    net.preprocessing = Preprocessing(mean_image(images, 224))
+    for x, targets, indices in TrainingBatches(images, 224, preprocessing=net.preprocessing).epoch(0): ...
+    for x, targets, indices in evaluation_batches(net, images): ...
 """
 
-from npzf.data.batches import EvaluationBatches, TrainingBatches, mean_image
+from npzf.data.batches import EvaluationBatches, TenCropBatches, TrainingBatches, mean_image
 from npzf.data.class_folders import ClassFolders
 from npzf.data.crops import centre_crop, random_crops, square, ten_crops
 from npzf.data.decode import DecodeError, decode
 from npzf.data.embedded import embedded_images
+from npzf.data.image_files import ImageFiles
 from npzf.data.image_folder import ImageFolder
+from npzf.data.net_input import evaluation_batches, fit_to_net, resized_side
 from npzf.data.packed import PackedImages, write_packed
+from npzf.data.protocols import Batch, Batches, ImageSet
 from npzf.data.square_images import SquareImages
+from npzf.data.targets import checked_targets, one_class_each
 
 __all__ = [
+    "Batch",
+    "Batches",
     "ClassFolders",
     "DecodeError",
     "EvaluationBatches",
+    "ImageFiles",
     "ImageFolder",
+    "ImageSet",
     "PackedImages",
     "SquareImages",
+    "TenCropBatches",
     "TrainingBatches",
     "centre_crop",
+    "checked_targets",
     "decode",
     "embedded_images",
+    "evaluation_batches",
+    "fit_to_net",
     "mean_image",
+    "one_class_each",
     "random_crops",
+    "resized_side",
     "square",
     "ten_crops",
     "write_packed",

@@ -1,8 +1,10 @@
 """Batches for training and evaluation, and the mean image (section 3: mirrored crops less the mean).
 
-A batch is a triple: x float32 (n, size, size, 3), pixels in [0, 255], scaled; labels int64 (n,);
-indices int64 (n,) into the image set. Images that cannot be decoded are left out of their batch.
+A batch is a triple: x float32 (n, rows, columns, 3), preprocessed; targets (n,) or (n, classes), as in ImageSet; indices int64
+(n,) into the image set. Images that cannot be decoded are left out of their batch.
 """
+
+from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -10,48 +12,48 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from npzf.data.crops import centre_crop, random_crops
+from npzf.data.crops import Size, centre_crop, random_crops, rows_and_columns, ten_crops
+from npzf.data.protocols import Batch
 from npzf.data.square_images import SquareImages
 from npzf.preprocessing import Preprocessing
 
-Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
-PLAIN = Preprocessing()  # pixels as they are
+PIXELS = Preprocessing()  # x is the pixels themselves
 AHEAD = 2  # batches prepared while one is used
 
 
 class TrainingBatches:
     """Random crops of shuffled images, mirrored half of the time; section 3, with size 224 and batch 128.
 
-    Any batch is fixed by (seed, epoch, its number), so a run can resume in the middle of an epoch.
-    ValueError: size above the squares' side, mean of another shape, batch below 1, or seed below 0.
+    size: of the crops, in pixels; batch: in images. A batch depends on (seed, epoch, its number) only, so a run can resume in the
+    middle of an epoch. ValueError if size is above the images' side, mean of another shape, batch below 1, or seed below 0.
     """
 
-    def __init__(self, squares: SquareImages, size: int, batch: int = 128, preprocessing: Preprocessing = PLAIN, seed: int = 0):
+    def __init__(self, images: SquareImages, size: Size, batch: int = 128, preprocessing: Preprocessing = PIXELS, seed: int = 0):
         if seed < 0:
-            raise ValueError(f"seed is {seed}; expected 0 or more")
-        self.squares, self.size, self.seed = squares, size, seed
-        self.batch = _checked_batch(batch)
-        self.preprocessing = _checked_scaling(preprocessing, squares, size)
+            raise ValueError(f"seed is {seed}, expected 0 or more")
+        _check(images, size, batch, preprocessing)
+        self.images, self.size, self.batch = images, rows_and_columns(size), batch
+        self.preprocessing, self.seed = preprocessing, seed
 
     def __len__(self) -> int:
-        """Number of batches in an epoch, with the last, smaller one."""
-        return -(-len(self.squares) // self.batch)
+        """Number of batches in an epoch, including the last, smaller one."""
+        return -(-len(self.images) // self.batch)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """All batches of one epoch (0, 1, ...), from batch `start` on; ValueError: start out of range.
+        """All batches of one epoch (0, 1, ...), from batch `start` on; ValueError if start is out of range.
 
-        A batch of which no image can be decoded comes with n = 0, so that the number of batches stays their place.
+        A batch whose images all fail to decode is yielded empty (n = 0), so that batch numbers stay aligned.
         """
         if epoch < 0:
-            raise ValueError(f"epoch is {epoch}; expected 0 or more")
+            raise ValueError(f"epoch is {epoch}, expected 0 or more")
         if not 0 <= start <= len(self):
-            raise ValueError(f"start is {start}; expected 0 to {len(self)}, the batches of an epoch")
-        order = self._generator(epoch).permutation(len(self.squares))
+            raise ValueError(f"start is {start}, expected 0 to {len(self)}, the batches of an epoch")
+        order = self._generator(epoch).permutation(len(self.images))
 
-        def prepare(b: int) -> Batch:
-            pixels, indices = self.squares.take(order[b * self.batch : (b + 1) * self.batch])
-            crops = random_crops(pixels, self.size, self._generator(epoch, b))
-            return _triple(crops, self.preprocessing, self.squares, indices)
+        def prepare(number: int) -> Batch:
+            pixels, indices = self.images.take(order[number * self.batch : (number + 1) * self.batch])
+            crops = random_crops(pixels, self.size, self._generator(epoch, number))
+            return self.preprocessing.apply(crops), self.images.source.targets[indices], indices
 
         return _ahead(prepare, range(start, len(self)))
 
@@ -62,55 +64,74 @@ class TrainingBatches:
 
 
 class EvaluationBatches:
-    """Centre crops of all images in order; ValueError: as TrainingBatches."""
+    """Centre crops of all images in order; arguments and errors as for TrainingBatches."""
 
-    def __init__(self, squares: SquareImages, size: int, batch: int = 128, preprocessing: Preprocessing = PLAIN):
-        self.squares, self.size = squares, size
-        self.batch = _checked_batch(batch)
-        self.preprocessing = _checked_scaling(preprocessing, squares, size)
+    crops = 1  # of an image
+
+    def __init__(self, images: SquareImages, size: Size, batch: int = 128, preprocessing: Preprocessing = PIXELS):
+        _check(images, size, batch, preprocessing)
+        self.images, self.size, self.batch = images, rows_and_columns(size), batch
+        self.preprocessing = preprocessing
 
     def __len__(self) -> int:
-        """Number of batches, with the last, smaller one."""
-        return -(-len(self.squares) // self.batch)
+        """Number of batches, including the last, smaller one."""
+        return -(-len(self.images) // self.batch)
+
+    @property
+    def image_count(self) -> int:
+        """Number of images, those included that cannot be decoded."""
+        return len(self.images)
+
+    def identity(self) -> tuple:
+        """Everything that the batches depend on, besides the preprocessing: names and sizes."""
+        names = tuple(self.images.source.name(i) for i in range(len(self.images)))
+        return self.crops, self.size, self.images.side, names
 
     def __iter__(self) -> Iterator[Batch]:
-        """Every image once, in the order of the set; batches of which no image can be decoded are passed over."""
+        """Every image once, in the order of the set; a batch whose images all fail to decode is left out."""
         return self.since(0)
 
     def since(self, first: int) -> Iterator[Batch]:
-        """The same for the images from number `first` on."""
+        """The batches of the images from index `first` on."""
 
         def prepare(start: int) -> Batch:
-            pixels, indices = self.squares.take(range(start, min(start + self.batch, len(self.squares))))
-            return _triple(centre_crop(pixels, self.size), self.preprocessing, self.squares, indices)
+            pixels, indices = self.images.take(range(start, min(start + self.batch, len(self.images))))
+            return self.preprocessing.apply(self._crops(pixels)), self.images.source.targets[indices], indices
 
-        for batch in _ahead(prepare, range(first, len(self.squares), self.batch)):
+        for batch in _ahead(prepare, range(first, len(self.images), self.batch)):
             if len(batch[0]):
                 yield batch
 
+    def _crops(self, pixels: np.ndarray) -> np.ndarray:
+        """(n, side, side, 3) -> the crops that the net sees."""
+        return centre_crop(pixels, self.size)
 
-def mean_image(squares: SquareImages, size: int) -> np.ndarray:
-    """Per-pixel mean of the centre crops, float32 (size, size, 3) in [0, 255] (section 3).
 
-    ValueError: size above the squares' side.
+class TenCropBatches(EvaluationBatches):
+    """The same with ten crops of each image (section 5.1), one after the other: x is (10 n, rows, columns, 3)."""
+
+    crops = 10
+
+    def _crops(self, pixels: np.ndarray) -> np.ndarray:
+        return ten_crops(pixels, self.size).reshape(-1, *self.size, pixels.shape[3])
+
+
+def mean_image(images: SquareImages, size: Size) -> np.ndarray:
+    """Per-pixel mean of the centre crops, float32 (rows, columns, 3) in [0, 255] (section 3).
+
+    ValueError if size is above the images' side.
     """
-    batches = EvaluationBatches(squares, size)
-    total, count = np.zeros((size, size, 3)), 0
-    for x, _, _ in batches:
+    total, count = np.zeros((*rows_and_columns(size), 3)), 0
+    for x, _, _ in EvaluationBatches(images, size):
         total += x.sum(axis=0, dtype=np.float64)
         count += len(x)
     return (total / count).astype(np.float32)
 
 
-def _triple(crops: np.ndarray, preprocessing: Preprocessing, squares: SquareImages, indices: np.ndarray) -> Batch:
-    """uint8 crops and their indices -> (x, labels, indices)."""
-    return preprocessing.apply(crops), squares.images.labels[indices], indices
-
-
 def _ahead(prepare: Callable[[int], Batch], keys: Iterable[int]) -> Iterator[Batch]:
-    """prepare(key) for each key in order, done in one background thread."""
-    # Leaving the loop early closes this generator, which ends the thread once its present batch is done.
-    with ThreadPoolExecutor(1) as thread:
+    """prepare(key) for each key in order, AHEAD of them in one background thread."""
+    # Leaving the loop early closes this generator, which ends the thread once its current batch is done.
+    with ThreadPoolExecutor(1, thread_name_prefix="npzf-batches") as thread:
         pending: deque = deque()
         try:
             for key in keys:
@@ -124,16 +145,11 @@ def _ahead(prepare: Callable[[int], Batch], keys: Iterable[int]) -> Iterator[Bat
                 job.cancel()
 
 
-def _checked_batch(batch: int) -> int:
-    """The batch size, in images."""
+def _check(images: SquareImages, size: Size, batch: int, preprocessing: Preprocessing) -> None:
+    """ValueError unless crops of this size can be taken from the images, and the preprocessing fits them."""
     if batch < 1:
-        raise ValueError(f"batch is {batch}; expected at least 1 image")
-    return batch
-
-
-def _checked_scaling(preprocessing: Preprocessing, squares: SquareImages, size: int) -> Preprocessing:
-    """The preprocessing, if it goes with crops of `size` pixels and they with the squares."""
-    if not 1 <= size <= squares.side:
-        raise ValueError(f"size is {size} pixels; expected 1 to {squares.side}, the side of the squares")
-    preprocessing.check((size, size, 3))
-    return preprocessing
+        raise ValueError(f"batch is {batch}, expected at least 1 image")
+    rows, columns = rows_and_columns(size)
+    if not 1 <= min(rows, columns) <= max(rows, columns) <= images.side:
+        raise ValueError(f"size is {size} pixels, expected 1 to {images.side}, the side of the images")
+    preprocessing.check((rows, columns, 3))

@@ -1,73 +1,53 @@
 """A folder of class folders as an image set: the layout of ImageNet and Caltech-101 (sections 3 and 5.2)."""
 
+from __future__ import annotations
+
 import logging
 import os
 from pathlib import Path
 
 import numpy as np
 
-from npzf.data.decode import decode
+from npzf.data.image_files import SUFFIXES, ImageFiles, existing_folder, is_image_name
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
-LAYOUT = "expected one folder for each class, with its images inside"
+LAYOUT = "one folder for each class, with its images inside"
 
 log = logging.getLogger("npzf")
 
 
-class ClassFolders:
+class ClassFolders(ImageFiles):
     """Images of a folder with one folder for each class; classes sorted by name, then images by path.
 
-    Images may lie in folders inside a class folder; hidden files are passed over. `without`: class folders
-    left out, by default Caltech-101's background. FileNotFoundError, NotADirectoryError, ValueError: no such
-    folder, or no images in this layout.
+    Images may lie in folders inside a class folder; hidden files are left out. without: class folders that are left out, by
+    default Caltech-101's background. FileNotFoundError, NotADirectoryError or ValueError if there is no such folder, or if it
+    is laid out otherwise.
     """
 
     def __init__(self, path: str | os.PathLike, without: tuple[str, ...] = ("BACKGROUND_Google",)):
-        root = Path(path)
-        if not root.exists():
-            raise FileNotFoundError(f"{root}: no such folder; {LAYOUT}")
-        if not root.is_dir():
-            raise NotADirectoryError(f"{root}: not a folder; {LAYOUT}")
+        root = existing_folder(path, LAYOUT)
         folders = {f.name: f for f in root.iterdir() if f.is_dir() and not f.name.startswith(".")}
-        self.classes = tuple(sorted(folders.keys() - set(without)))
-        strays = sum(_is_image(f.name) and f.is_file() for f in root.iterdir())
-        if not self.classes:
-            inside = f"{strays} images lie directly in it" if strays else "and no images"
-            raise ValueError(f"{root}: no class folders, {inside}; {LAYOUT}")
+        classes = sorted(folders.keys() - set(without))
+        strays = sum(is_image_name(f.name) and f.is_file() for f in root.iterdir())
+        if not classes:
+            content = f"{strays} images directly in it" if strays else "no images"
+            raise ValueError(f"{root} has no class folders and {content}, expected {LAYOUT}")
         if strays:
             log.warning("%s: %d images lie outside the class folders and are left out", root, strays)
-        found = [_images(folders[name]) for name in self.classes]
-        for name, files in zip(self.classes, found, strict=True):
-            if not files:
+        files = {name: _image_files(folders[name]) for name in classes}
+        for name in classes:
+            if not files[name]:
                 raise ValueError(
-                    f"{root}: class folder {name!r} holds no images ({' '.join(SUFFIXES)}); "
+                    f"class folder {name!r} of {root} has no images, expected some ({' '.join(SUFFIXES)}): "
                     f"fill it, or leave it out with without=({name!r},)"
                 )
-        self._files = [file for files in found for file in files]
-        self.labels = np.repeat(np.arange(len(found), dtype=np.int64), [len(files) for files in found])
-
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self._files)
-
-    def name(self, i: int) -> str:
-        """Path of image i."""
-        return str(self._files[i])
-
-    def image(self, i: int) -> np.ndarray:
-        """Pixels of image i, uint8 (H, W, 3) in [0, 255]; DecodeError: it cannot be decoded."""
-        return decode(self._files[i])
+        targets = np.repeat(np.arange(len(classes), dtype=np.int64), [len(files[name]) for name in classes])
+        super().__init__([file for name in classes for file in files[name]], targets, classes)
 
 
-def _is_image(name: str) -> bool:
-    """True for the name of a visible file with the suffix of an image, in either case."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith(".")
-
-
-def _images(folder: Path) -> list[Path]:
-    """Image files at any depth in a folder, sorted; hidden files and folders are passed over."""
+def _image_files(folder: Path) -> list[Path]:
+    """Image files at any depth in a folder, sorted; hidden files and folders are left out."""
     files = []
     for inside, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        files += [Path(inside, name) for name in names if _is_image(name)]
+        files += [Path(inside, name) for name in names if is_image_name(name)]
     return sorted(files)

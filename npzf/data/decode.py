@@ -1,5 +1,7 @@
 """The pixels of one image file, whatever its format: the RGB input of section 3."""
 
+from __future__ import annotations
+
 import io
 import os
 from pathlib import Path
@@ -15,14 +17,13 @@ class DecodeError(ValueError):
 def decode(source: bytes | str | os.PathLike, name: str | None = None) -> np.ndarray:
     """Pixels of an encoded image, its first frame, turned as EXIF says: uint8 (H, W, 3) in [0, 255].
 
-    Transparency is laid on white; 16-bit grey is divided by 257, never clipped; CMYK is converted without a
-    colour profile. `name` is what errors call the image, by default its path. DecodeError: unreadable,
-    damaged, cut short, suspiciously large, or pixels without a stated range.
+    Transparency is laid on white; 16-bit grey is divided by 257, never clipped; CMYK is converted without a colour profile.
+    name: what errors call the image, by default its path. DecodeError if the image is unreadable, damaged, cut short or
+    suspiciously large, or if its pixels have no stated range.
     """
-    from_memory = isinstance(source, bytes)
-    name = name or ("image" if from_memory else os.fspath(source))
+    name = name or ("image" if isinstance(source, bytes) else os.fspath(source))
     try:
-        encoded = source if from_memory else Path(source).read_bytes()
+        encoded = source if isinstance(source, bytes) else Path(source).read_bytes()
         if not encoded:
             raise ValueError("the file is empty")
         with Image.open(io.BytesIO(encoded)) as image:
@@ -41,7 +42,7 @@ def _rgb(image: Image.Image) -> np.ndarray:
         grey = _eight_bits(np.asarray(image))
         return np.repeat(grey[:, :, None], 3, axis=2)
     if image.mode == "F":
-        raise ValueError("floating-point pixels have no stated range; expected integers")
+        raise ValueError("pixels are floating-point numbers without a stated range, expected integers")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -52,5 +53,5 @@ def _eight_bits(grey: np.ndarray) -> np.ndarray:
     """Grey levels [0, 65535] -> uint8 [0, 255], to the nearest: 65535 = 257 * 255."""
     low, high = int(grey.min()), int(grey.max())
     if low < 0 or high > 65535:
-        raise ValueError(f"grey levels from {low} to {high}; expected 0 to 65535")
+        raise ValueError(f"grey levels run from {low} to {high}, expected 0 to 65535")
     return ((grey.astype(np.int32) + 128) // 257).astype(np.uint8)

@@ -1,13 +1,16 @@
-"""An image set in one HDF5 file of encoded images, for small sets like Caltech-101 (section 5.2).
+"""An image set in one HDF5 file of encoded images: the embedded set, Caltech-101 (section 5.2), or all of ImageNet.
 
-Attributes: format, version, origin, licence, classes. Datasets: bytes, the encoded images end to end (uint8);
-offsets (N + 1, int64), image i being bytes[offsets[i] : offsets[i + 1]]; labels (N, int64); names (N, UTF-8);
-split (N, uint8), 0 training and 1 validation.
+Attributes: format, version, origin, licence, classes. Datasets: bytes, the encoded images end to end (uint8, contiguous);
+offsets (N + 1, int64), image i being bytes[offsets[i] : offsets[i + 1]]; labels (N, int64); names (N, UTF-8); split (N, uint8),
+0 for training and 1 for validation.
 """
+
+from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -22,26 +25,26 @@ DATASETS = {"bytes": np.uint8, "offsets": np.int64, "labels": np.int64, "names":
 
 
 class PackedImages:
-    """Images of a packed file, all read into memory at opening, so that threads can share them.
+    """Images of a packed file; an image's bytes are read when it is asked for, everything else at opening.
 
-    `split`: "train", "validation", or None for both. FileNotFoundError, ValueError: no such file, not a
-    packed file, another version, damaged, or no images in the split.
+    Nothing stays open between two images, so threads, forked processes and processes that get a pickled copy can share it.
+    split: "train", "validation", or None for both. FileNotFoundError or ValueError if there is no such file, or if it is not a
+    packed file, of another version, damaged, or without images in the split.
     """
 
     def __init__(self, path: str | os.PathLike, split: str | None = None):
         if split is not None and split not in SPLITS:
-            raise ValueError(f'split is {split!r}; expected "train", "validation" or None')
-        attributes, content = _read(Path(path))
+            raise ValueError(f"split is {split!r}, expected 'train', 'validation' or None")
+        attributes, content, self._first_byte, self._state = _read(Path(path))
+        self.path = os.path.abspath(path)  # a process that gets a copy may work in another folder
         self.origin, self.licence = attributes["origin"], attributes["licence"]
-        self.classes = attributes["classes"]
-        _check(path, content, len(self.classes))
+        self.classes: tuple[str, ...] = attributes["classes"]
         chosen = np.arange(len(content["labels"]))
         if split is not None:
             chosen = np.flatnonzero(content["split"] == SPLITS.index(split))
         if not len(chosen):
-            raise ValueError(f"{path}: no images in split {split!r}; expected at least one")
-        self.labels = content["labels"][chosen]
-        self._bytes = content["bytes"]
+            raise ValueError(f"{path} has no images in split {split!r}, expected at least one")
+        self.targets = content["labels"][chosen]
         self._starts, self._ends = content["offsets"][:-1][chosen], content["offsets"][1:][chosen]
         self._names = content["names"][chosen]
 
@@ -50,39 +53,47 @@ class PackedImages:
         return len(self._names)
 
     def name(self, i: int) -> str:
-        """Name image i was stored under."""
+        """Name that image i was stored under."""
         return self._names[i]
 
     def image(self, i: int) -> np.ndarray:
-        """Pixels of image i, uint8 (H, W, 3) in [0, 255]; DecodeError: it cannot be decoded."""
-        return decode(self._bytes[self._starts[i] : self._ends[i]].tobytes(), self.name(i))
+        """Pixels of image i, uint8 (H, W, 3) in [0, 255]; DecodeError if it cannot be decoded.
+
+        OSError or ValueError if the file was removed or written again since it was opened.
+        """
+        with open(self.path, "rb") as file:
+            if _state(file) != self._state:
+                raise ValueError(f"{self.path} was written again while it was in use, expected the file that was opened")
+            file.seek(self._first_byte + int(self._starts[i]))
+            encoded = file.read(int(self._ends[i] - self._starts[i]))
+        return decode(encoded, self.name(i))
 
 
 def write_packed(
     path: str | os.PathLike,
     encoded: Sequence[bytes],
     *,
-    labels: Sequence[int],
+    targets: Sequence[int] | np.ndarray,
     names: Sequence[str],
-    split: Sequence[int],
+    split: Sequence[int] | np.ndarray,
     classes: Sequence[str],
     origin: str,
     licence: str,
 ) -> None:
-    """Write encoded images (JPEG or any format that decodes) to one file, whole or not at all.
+    """Writes encoded images (JPEG or any format that decode reads) to one file, whole or not at all.
 
-    Of each image: its label, name and split (0 training, 1 validation). ValueError: lists of different
-    lengths, or a label or split out of range.
+    targets, names, split: of each image its class, its name, and 0 for training or 1 for validation. ValueError if the lists have
+    different lengths, or if a target or split is out of range.
     """
     path = Path(path)
-    content = {
+    content: dict[str, np.ndarray] = {
         "bytes": np.frombuffer(b"".join(encoded), np.uint8),
         "offsets": np.cumsum([0, *map(len, encoded)], dtype=np.int64),
-        "labels": np.asarray(labels, np.int64),
+        "labels": np.asarray(targets, np.int64),
         "names": np.array(names, object),
         "split": np.asarray(split, np.int64),  # checked before it is narrowed to uint8
     }
-    _check(path, content, len(classes))
+    _check(path, content, len(content["bytes"]), len(classes))
     content["split"] = content["split"].astype(np.uint8)
     with atomic_write(path) as raw, h5py.File(raw, "w") as file:
         file.attrs.update(format=FORMAT, version=VERSION, origin=origin, licence=licence)
@@ -92,42 +103,54 @@ def write_packed(
             file.create_dataset(name, data=values, dtype=dtype)
 
 
-def _read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """Attributes and datasets of a packed file, each of its dtype, not yet checked against each other."""
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], int, tuple[int, int]]:
+    """Attributes, datasets but for the bytes, the place of the bytes in the file, and the file's state."""
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file; expected a packed image set")
+        raise FileNotFoundError(f"{path} does not exist, expected a packed image set")
     try:
-        with h5py.File(path, "r") as file:
+        with open(path, "rb") as raw, h5py.File(raw, "r") as file:
             form, version = file.attrs.get("format"), file.attrs.get("version")
             if (form, version) != (FORMAT, VERSION):
-                raise ValueError(f"format {form!r} version {version}; expected {FORMAT!r} version {VERSION}")
-            missing = [n for n in ATTRIBUTES if n not in file.attrs] + [n for n in DATASETS if n not in file]
-            if missing:
-                raise ValueError(f"lacks {', '.join(missing)}")
+                raise ValueError(f"format is {form!r} version {version}, expected {FORMAT!r} version {VERSION}")
+            for name, kind in DATASETS.items():
+                if name not in file:
+                    raise ValueError(f"dataset {name} is missing")
+                shape, dtype = file[name].shape, file[name].dtype
+                if len(shape) != 1 or dtype != np.dtype(kind):
+                    raise ValueError(f"dataset {name} is {dtype} {shape}, expected {np.dtype(kind)} (N,)")
+            for name in ATTRIBUTES:
+                if name not in file.attrs:
+                    raise ValueError(f"attribute {name} is missing")
             attributes = {name: file.attrs[name] for name in ATTRIBUTES}
             attributes["classes"] = tuple(attributes["classes"])
-            content = {name: file[name][...] for name in DATASETS if name != "names"}
+            content = {name: file[name][...] for name in DATASETS if name not in ("bytes", "names")}
             content["names"] = file["names"].asstr()[...]
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # damaged, says h5py
+            count, first = len(file["bytes"]), file["bytes"].id.get_offset()  # None: none stored, or in chunks
+            if count and (first is None or first + count > _state(raw)[0]):
+                raise ValueError("dataset bytes does not lie in the file in one piece")
+            state = _state(raw)
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # what h5py raises for damaged files
         cause = " ".join(str(error).split())
-        raise ValueError(f"{path}: not a packed image set, or damaged: {cause}") from error
-    for name, values in content.items():
-        expected = np.dtype(DATASETS[name])
-        if values.ndim != 1 or values.dtype != expected:
-            raise ValueError(f"{path}: {name} is {values.dtype} {values.shape}; expected {expected} (N,)")
-    return attributes, content
+        raise ValueError(f"{path} is not a packed image set, or damaged: {cause}") from error
+    _check(path, content, count, len(attributes["classes"]))
+    return attributes, content, first or 0, state
 
 
-def _check(path: str | os.PathLike, content: dict[str, np.ndarray], classes: int) -> None:
-    """ValueError where the datasets of a packed file contradict each other."""
+def _state(file: BinaryIO) -> tuple[int, int]:
+    """Size in bytes and time of the last change: another pair is another content."""
+    status = os.fstat(file.fileno())
+    return status.st_size, status.st_mtime_ns
+
+
+def _check(path: str | os.PathLike, content: dict[str, np.ndarray], count: int, classes: int) -> None:
+    """ValueError where the datasets of a packed file with `count` bytes contradict each other."""
     offsets, labels, split = content["offsets"], content["labels"], content["split"]
     lengths = (len(offsets) - 1, len(labels), len(content["names"]), len(split))
     if len(set(lengths)) > 1:
-        raise ValueError(f"{path}: images, labels, names, split number {lengths}; expected equal numbers")
-    if offsets[0] != 0 or offsets[-1] != len(content["bytes"]) or (np.diff(offsets) < 0).any():
-        raise ValueError(f"{path}: offsets do not divide its {len(content['bytes'])} bytes into images")
+        raise ValueError(f"{path}: images, labels, names, split number {lengths}, expected equal numbers")
+    if offsets[0] != 0 or offsets[-1] != count or (np.diff(offsets) < 0).any():
+        raise ValueError(f"{path}: offsets run from {offsets[0]} to {offsets[-1]}, expected from 0 up to {count} without falling")
     if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-        low, high = labels.min(), labels.max()
-        raise ValueError(f"{path}: labels run from {low} to {high}; expected 0 to {classes - 1}")
+        raise ValueError(f"{path}: labels run from {labels.min()} to {labels.max()}, expected 0 to {classes - 1}")
     if not np.isin(split, (0, 1)).all():
-        raise ValueError(f"{path}: split runs from {split.min()} to {split.max()}; expected 0 or 1")
+        raise ValueError(f"{path}: split runs from {split.min()} to {split.max()}, expected 0 or 1")

@@ -1,16 +1,19 @@
-"""Every image of a set as its centre square, decoded once (section 3: resized and cropped to 256 x 256)."""
+"""Every image of a set as its centre square (section 3: resized and cropped to 256 x 256), decoded once if memory allows."""
+
+from __future__ import annotations
 
 import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 
-from npzf.data.class_folders import ClassFolders
 from npzf.data.crops import square
 from npzf.data.decode import DecodeError
-from npzf.data.packed import PackedImages
+from npzf.data.protocols import ImageSet
+from npzf.data.targets import checked_targets
 
 THREADS = min(8, os.cpu_count() or 1)
 
@@ -20,59 +23,69 @@ log = logging.getLogger("npzf")
 class SquareImages:
     """Centre squares of `side` pixels of an image set, kept in memory if all of them fit in `limit` bytes.
 
-    A larger set is decoded again at each visit. Images that cannot be decoded are logged once, left out, and
-    listed in `failures` (index -> message).
+    A larger set is decoded again at each visit. Images that cannot be decoded are logged once, left out, and listed in
+    `failures` (index -> message). ValueError if the set's targets do not have the form of ImageSet.targets.
     """
 
-    def __init__(self, images: ClassFolders | PackedImages, side: int, limit: int = 2**30):
-        self.images, self.side = images, side
+    def __init__(self, source: ImageSet, side: int, limit: int = 2**30):
+        checked_targets(source)
+        self.source, self.side = source, side
         self.failures: dict[int, str] = {}
-        self._decoded = np.zeros(len(images), bool)
-        fits = len(images) * side * side * 3 <= limit
-        self._kept = np.empty((len(images), side, side, 3), np.uint8) if fits else None
+        self._decoded = np.zeros(len(source), bool)
+        fits = len(source) * side * side * 3 <= limit
+        self._squares = np.empty((len(source), side, side, 3), np.uint8) if fits else None
 
     def __len__(self) -> int:
-        """Number of images, with those that fail."""
-        return len(self.images)
+        """Number of images, those included that cannot be decoded."""
+        return len(self.source)
 
-    def take(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def take(self, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Those of the images that can be decoded: uint8 (n, side, side, 3), and their indices, int64 (n,).
 
-        ValueError: more than 1 % of the set has failed.
+        ValueError if more than 1 % of the set cannot be decoded.
         """
         indices = np.asarray(indices, np.int64)
         missing = [i for i in indices.tolist() if i not in self.failures and not self._decoded[i]]
-        fresh = self._decode(missing) if missing else {}
+        fresh = self._decode(missing)
         if 100 * len(self.failures) > len(self):
             count, first = len(self.failures), self.failures[min(self.failures)]
-            raise ValueError(f"{count} of {len(self)} images cannot be decoded, over 1 %; one is {first}")
-        found = indices[np.array([i not in self.failures for i in indices.tolist()], bool)]
-        if self._kept is not None:
-            return self._kept[found], found
-        pixels = np.empty((len(found), self.side, self.side, 3), np.uint8)
-        for n, i in enumerate(found.tolist()):
+            raise ValueError(f"{count} of {len(self)} images cannot be decoded, expected at most 1 %; one is {first}")
+        good = indices[np.array([i not in self.failures for i in indices.tolist()], bool)]
+        if self._squares is not None:
+            return self._squares[good], good
+        pixels = np.empty((len(good), self.side, self.side, 3), np.uint8)
+        for n, i in enumerate(good.tolist()):
             pixels[n] = fresh[i]
-        return pixels, found
+        return pixels, good
 
     def _decode(self, indices: list[int]) -> dict[int, np.ndarray]:
-        """SquareImages of these images, index -> pixels; failures are noted, and squares kept where all fit."""
+        """Decodes these images: index -> square, unless all squares are kept. Failures are recorded."""
         squares = {}
-        with ThreadPoolExecutor(THREADS) as pool:
-            for i, result in zip(indices, pool.map(self._square, indices), strict=True):
-                if isinstance(result, str):
-                    # Two iterators may meet the same image at once: only the first to note it logs it.
-                    if self.failures.setdefault(i, result) is result:
-                        log.warning("left out: %s", result)
-                elif self._kept is None:
-                    squares[i] = result
-                else:
-                    self._kept[i] = result
-                    self._decoded[i] = True
+        for i, result in zip(indices, _threads().map(self._square, indices), strict=True):
+            if isinstance(result, str):
+                # Two iterators may meet the same image at once: only the first to record it logs it.
+                if self.failures.setdefault(i, result) is result:
+                    log.warning("left out: %s", result)
+            elif self._squares is None:
+                squares[i] = result
+            else:
+                self._squares[i] = result
+                self._decoded[i] = True
         return squares
 
     def _square(self, i: int) -> np.ndarray | str:
         """The square of image i, or why it cannot be decoded."""
         try:
-            return square(self.images.image(i), self.side)
+            return square(self.source.image(i), self.side)
         except DecodeError as error:
             return str(error)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """The threads that decode, the same for all image sets."""
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="npzf-decode")
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has none of its parent's threads
+    os.register_at_fork(after_in_child=_threads.cache_clear)

@@ -51,7 +51,7 @@ def sweep(batches: Iterable[tuple], findings: Accumulator, state_file: str | Pat
     images, or if the file is of a pass of another net, image set or choice.
     """
     known = isinstance(batches, EvaluationBatches)
-    first, total, size = 0, len(batches.squares) if known else None, batches.batch if known else 1
+    first, total, size = 0, batches.image_count if known else None, batches.batch if known else 1
     identity = "" if state_file is None else _identity(findings, batches)
     if state_file is not None and Path(state_file).exists():
         first = _resume(state_file, findings, identity)
@@ -82,9 +82,8 @@ def _rounded_up(number: int, size: int) -> int:
 
 def _identity(findings: Accumulator, batches: EvaluationBatches) -> str:
     """A digest of all that a pass depends on: the net with its parameters, the choice, the images' names and sizes."""
-    images, net = batches.squares.images, findings.net
-    names = [images.name(i) for i in range(len(images))]
-    words = (type(findings).__name__, findings.choice, net.architecture(), batches.size, batches.squares.side, names)
+    net = findings.net
+    words = (type(findings).__name__, findings.choice, net.architecture(), batches.identity())
     digest = hashlib.sha256(repr(words).encode())
     for array in (*net.parameters.values(), net.preprocessing.mean, net.preprocessing.std):
         digest.update(np.ascontiguousarray(to_numpy(array) if is_device_array(array) else np.asarray(array, np.float32)))

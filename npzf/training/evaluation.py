@@ -50,6 +50,6 @@ def probabilities(net: Network, squares: SquareImages, crops: int, batch: int) -
             if len(indices):
                 x = net.preprocessing.apply(ten_crops(pixels, size).reshape(-1, size, size, 3))
                 p = softmax(to_numpy(net.forward(x))).reshape(len(indices), 10, -1).mean(1)
-                yield p, squares.images.labels[indices], indices
+                yield p, squares.source.targets[indices], indices
     else:
         raise ValueError(f"crops is {crops}, expected 1 (centre) or 10 (corners and centre, mirrored)")

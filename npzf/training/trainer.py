@@ -25,7 +25,7 @@ from npzf.training.evaluation import evaluate
 from npzf.training.schedule import Plateau
 from npzf.training.sgd import FILTER_RMS, MOMENTUM, SGD
 
-POSITION = ("epoch", "batch", "sums", "rows")  # where in training a checkpoint was written: attributes of the trainer
+POSITION = ("epoch", "batch", "epoch_totals", "rows")  # where in training a checkpoint was written: attributes of the trainer
 
 log = logging.getLogger("npzf")
 
@@ -131,7 +131,7 @@ class Trainer:
         self.sgd.rate = self.schedule.rate
         bar = tqdm(
             desc=f"epoch {self.epoch + 1}/{self.recipe.epochs}",
-            total=len(self.batches.squares),
+            total=len(self.batches.images),
             initial=self.epoch_totals["images"],
             unit="images",
             disable=None,  # no bar where standard error is a file
@@ -224,7 +224,7 @@ def warn_if_at_chance(loss: float, classes: int) -> None:
 
 def check_classes(net: Network, squares: SquareImages, subject: str = "the images have") -> None:
     """ValueError, beginning with the subject, unless the images' classes are the net's."""
-    outputs, found = net.shapes[net.last][0], squares.images.classes
+    outputs, found = net.shapes[net.last][0], squares.source.classes
     if len(found) != outputs:
         raise ValueError(f"{subject} {len(found)} classes, the net {outputs}: expected the same number")
     if net.classes is not None and tuple(found) != tuple(net.classes):

@@ -16,12 +16,12 @@ class Pictures:
     classes = ("ant", "bee", "cat")
 
     def __init__(self, count, bad=()):
-        self.labels = np.arange(count, dtype=np.int64) % 3
+        self.targets = np.arange(count, dtype=np.int64) % 3
         self.pixels = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), np.uint8)
         self.bad = set(bad)
 
     def __len__(self):
-        return len(self.labels)
+        return len(self.targets)
 
     def image(self, i):
         if i in self.bad:
@@ -48,17 +48,17 @@ def test_an_epoch_has_every_image_once():
     triples = list(batches.epoch(0))
     assert len(batches) == len(triples) == 5
     assert [len(x) for x, _, _ in triples] == [5, 5, 5, 5, 3]
-    x, labels, indices = triples[0]
+    x, targets, indices = triples[0]
     assert x.shape == (5, 6, 6, 3) and x.dtype == np.float32 and x.flags.c_contiguous
-    assert labels.dtype == indices.dtype == np.int64
+    assert targets.dtype == indices.dtype == np.int64
     every = np.concatenate([indices for _, _, indices in triples])
     assert sorted(every) == list(range(23)) and every.tolist() != list(range(23))
-    np.testing.assert_array_equal(np.concatenate([labels for _, labels, _ in triples]), every % 3)
+    np.testing.assert_array_equal(np.concatenate([targets for _, targets, _ in triples]), every % 3)
 
 
 def test_crops_come_from_the_image_that_the_index_names():
     batches = training(size=8)
-    pixels = batches.squares.images.pixels.astype(np.float32)
+    pixels = batches.images.source.pixels.astype(np.float32)
     mirrored = set()
     for x, _, indices in batches.epoch(3):
         for crop, i in zip(x, indices, strict=True):
@@ -98,7 +98,7 @@ def test_seed_and_epoch_change_order_and_crops():
 
 def test_each_batch_of_each_epoch_has_its_own_crops():
     batches = training(count=20)
-    batches.squares.images.pixels[:] = batches.squares.images.pixels[0]  # all alike: only the crops differ
+    batches.images.source.pixels[:] = batches.images.source.pixels[0]  # all alike: only the crops differ
     crops = {x.tobytes() for epoch in range(3) for x, _, _ in batches.epoch(epoch)}
     assert len(crops) == 3 * len(batches)
 
@@ -109,14 +109,14 @@ def test_order_and_first_crops_are_drawn_apart():
 
 
 def test_evaluation_has_centre_crops_in_order():
-    squares = SquareImages(Pictures(23), 8)
-    batches = EvaluationBatches(squares, 6, batch=10)
+    images = SquareImages(Pictures(23), 8)
+    batches = EvaluationBatches(images, 6, batch=10)
     triples = list(batches)
     assert len(batches) == 3 and [len(x) for x, _, _ in triples] == [10, 10, 3]
-    x, labels, indices = (np.concatenate(part) for part in zip(*triples, strict=True))
+    x, targets, indices = (np.concatenate(part) for part in zip(*triples, strict=True))
     assert x.dtype == np.float32 and indices.tolist() == list(range(23))
-    np.testing.assert_array_equal(x, centre_crop(squares.images.pixels, 6))
-    np.testing.assert_array_equal(labels, np.arange(23) % 3)
+    np.testing.assert_array_equal(x, centre_crop(images.source.pixels, 6))
+    np.testing.assert_array_equal(targets, np.arange(23) % 3)
     assert_same(batches, triples)
 
 
@@ -127,13 +127,13 @@ def test_a_batch_of_failures_is_left_out():
 
 
 def test_mean_image():
-    squares = SquareImages(Pictures(300), 8)
-    mean = mean_image(squares, 6)
+    images = SquareImages(Pictures(300), 8)
+    mean = mean_image(images, 6)
     assert mean.dtype == np.float32
-    expected = squares.images.pixels[:, 1:7, 1:7].astype(np.float64).mean(axis=0)
+    expected = images.source.pixels[:, 1:7, 1:7].astype(np.float64).mean(axis=0)
     np.testing.assert_allclose(mean, expected, rtol=1e-6)
     failing = SquareImages(Pictures(300, bad=[7]), 8)
-    without = np.delete(failing.images.pixels, 7, axis=0).astype(np.float64).mean(axis=0)
+    without = np.delete(failing.source.pixels, 7, axis=0).astype(np.float64).mean(axis=0)
     np.testing.assert_allclose(mean_image(failing, 8), without, rtol=1e-6)
 
 
@@ -147,18 +147,18 @@ def test_mean_is_subtracted(mean):
 
 @pytest.mark.parametrize("make", [TrainingBatches, EvaluationBatches])
 def test_bad_arguments(make):
-    squares = SquareImages(Pictures(4), 8)
+    images = SquareImages(Pictures(4), 8)
     for shape in [(6,), (8, 8, 3), (6, 6), ()]:
         with pytest.raises(ValueError) as caught:
-            make(squares, 6, preprocessing=Preprocessing(np.zeros(shape)))
+            make(images, 6, preprocessing=Preprocessing(np.zeros(shape)))
         assert str(caught.value) == f"mean has shape {shape}, expected (3,) or (6, 6, 3)"
     for size in (9, 0):
-        with pytest.raises(ValueError, match=rf"^size is {size} pixels; expected 1 to 8, the side of the squares$"):
-            make(squares, size)
+        with pytest.raises(ValueError, match=rf"^size is {size} pixels, expected 1 to 8, the side of the images$"):
+            make(images, size)
     with pytest.raises(ValueError, match="batch is 0"):
-        make(squares, 6, batch=0)
+        make(images, 6, batch=0)
     with pytest.raises(ValueError, match="size is 9"):
-        mean_image(squares, 9)
+        mean_image(images, 9)
 
 
 def test_bad_seed_epoch_and_start():
@@ -167,7 +167,7 @@ def test_bad_seed_epoch_and_start():
     with pytest.raises(ValueError, match="epoch is -1"):
         training().epoch(-1)
     for start in (-1, 6):
-        with pytest.raises(ValueError, match=f"start is {start}; expected 0 to 5"):
+        with pytest.raises(ValueError, match=f"start is {start}, expected 0 to 5"):
             training().epoch(0, start)
 
 

@@ -14,7 +14,7 @@ def put(path, value=0):
     Image.new("RGB", (3, 2), (value, 0, 0)).save(path, "PNG")
 
 
-def test_classes_files_and_labels_are_sorted(tmp_path):
+def test_classes_files_and_targets_are_sorted(tmp_path):
     for name in ["zebra/b.png", "zebra/a.PNG", "ant/deep/er/2.JpG", "ant/1.tiff", "BACKGROUND_Google/x.png"]:
         put(tmp_path / name)
     put(tmp_path / "ant" / "3.webp", 77)
@@ -25,7 +25,7 @@ def test_classes_files_and_labels_are_sorted(tmp_path):
     assert images.classes == ("ant", "zebra")
     expected = ["ant/1.tiff", "ant/3.webp", "ant/deep/er/2.JpG", "zebra/a.PNG", "zebra/b.png"]
     assert [images.name(i) for i in range(len(images))] == [str(tmp_path / name) for name in expected]
-    assert images.labels.dtype == np.int64 and images.labels.tolist() == [0, 0, 0, 1, 1]
+    assert images.targets.dtype == np.int64 and images.targets.tolist() == [0, 0, 0, 1, 1]
     assert images.image(1).shape == (2, 3, 3) and images.image(1)[0, 0].tolist() == [77, 0, 0]
 
 
@@ -62,17 +62,17 @@ def refused(path, error, *words):
 
 def test_bad_folders_are_refused_in_one_line(tmp_path):
     layout = "expected one folder for each class"
-    refused(tmp_path / "gone", FileNotFoundError, "no such folder", layout)
+    refused(tmp_path / "gone", FileNotFoundError, "does not exist", layout)
     put(tmp_path / "file.png")
-    refused(tmp_path / "file.png", NotADirectoryError, "not a folder", layout)
-    refused(tmp_path, ValueError, "1 images lie directly in it", layout)
+    refused(tmp_path / "file.png", NotADirectoryError, "is not a folder", layout)
+    refused(tmp_path, ValueError, "no class folders and 1 images directly in it", layout)
     (tmp_path / "empty").mkdir()
-    refused(tmp_path / "empty", ValueError, "no class folders, and no images", layout)
+    refused(tmp_path / "empty", ValueError, "no class folders and no images", layout)
 
 
 def test_class_folder_of_text_files_is_refused(tmp_path):
     put(tmp_path / "ant" / "x.png")
     (tmp_path / "bee").mkdir()
     (tmp_path / "bee" / "x.txt").write_text("words")
-    refused(tmp_path, ValueError, "'bee' holds no images", ".jpg", "without=('bee',)")
+    refused(tmp_path, ValueError, "class folder 'bee' of", "has no images", ".jpg", "without=('bee',)")
     assert ClassFolders(tmp_path, without=("bee",)).classes == ("ant",)

@@ -44,30 +44,30 @@ def test_square_refuses_no_side():
 
 
 def test_centre_crop():
-    squares = places(2, 6, 9)
-    np.testing.assert_array_equal(centre_crop(squares, 4), squares[:, 1:5, 2:6])
+    images = places(2, 6, 9)
+    np.testing.assert_array_equal(centre_crop(images, 4), images[:, 1:5, 2:6])
     np.testing.assert_array_equal(centre_crop(places(), 6), places())
 
 
 def test_ten_crops():
-    squares = places(3, 6, 6)
-    crops = ten_crops(squares, 4)
+    images = places(3, 6, 6)
+    crops = ten_crops(images, 4)
     assert crops.shape == (3, 10, 4, 4, 3)
     for crop, (top, left) in enumerate([(0, 0), (0, 2), (2, 0), (2, 2), (1, 1)]):
-        expected = squares[:, top : top + 4, left : left + 4]
+        expected = images[:, top : top + 4, left : left + 4]
         np.testing.assert_array_equal(crops[:, crop], expected)
         np.testing.assert_array_equal(crops[:, crop + 5], expected[:, :, ::-1])
 
 
 def test_random_crops_reach_every_place_both_ways():
-    squares = places(250, 5, 5)
-    crops = random_crops(squares, 4, np.random.default_rng(0))
+    images = places(250, 5, 5)
+    crops = random_crops(images, 4, np.random.default_rng(0))
     seen = set()
     for n, crop in enumerate(crops):
         mirrored = crop[0, 0, 2] > crop[0, 1, 2]
         upright = crop[:, ::-1] if mirrored else crop
         top, left = upright[0, 0, 1:]
-        np.testing.assert_array_equal(upright, squares[n, top : top + 4, left : left + 4])
+        np.testing.assert_array_equal(upright, images[n, top : top + 4, left : left + 4])
         seen.add((int(top), int(left), bool(mirrored)))
     assert len(seen) == 2 * 2 * 2
 
@@ -80,7 +80,7 @@ def test_random_crops_repeat_with_the_generator():
 
 @pytest.mark.parametrize("crop", [centre_crop, ten_crops, lambda s, k: random_crops(s, k, np.random.default_rng(0))])
 def test_image_smaller_than_the_crop(crop):
-    with pytest.raises(ValueError, match=r"^crop of 7 x 7 pixels does not fit in an image of 6 x 6$"):
+    with pytest.raises(ValueError, match=r"^crop is 7 x 7 pixels, expected 1 x 1 to 6 x 6, the size of the images$"):
         crop(places(), 7)
     with pytest.raises(ValueError, match=r"expected \(N, H, W, C\)"):
         crop(places()[0], 3)

@@ -21,7 +21,7 @@ def test_files_are_sorted_and_have_one_class_without_a_name(tmp_path):
     images = ImageFolder(str(tmp_path))
     assert [images.name(i) for i in range(len(images))] == [str(tmp_path / name) for name in ("a.JPG", "b.png", "c.webp")]
     assert images.classes == ("",)
-    assert images.labels.dtype == np.int64 and images.labels.tolist() == [0, 0, 0]
+    assert images.targets.dtype == np.int64 and images.targets.tolist() == [0, 0, 0]
     assert images.image(2).shape == (2, 3, 3) and images.image(2)[0, 0].tolist() == [77, 0, 0]
 
 
@@ -35,9 +35,9 @@ def test_bad_folders_are_refused_in_one_line(tmp_path):
     put(tmp_path / "classes" / "ant" / "a.png")
     put(tmp_path / "file.png")
     cases = [
-        (tmp_path / "gone", FileNotFoundError, "no such folder"),
-        (tmp_path / "file.png", NotADirectoryError, "not a folder"),
-        (tmp_path / "classes", ValueError, "no images"),
+        (tmp_path / "gone", FileNotFoundError, "does not exist"),
+        (tmp_path / "file.png", NotADirectoryError, "is not a folder"),
+        (tmp_path / "classes", ValueError, "has no images"),
     ]
     for path, error, words in cases:
         with pytest.raises(error, match=words) as caught:

@@ -25,9 +25,9 @@ def test_it_makes_a_packed_file(tmp_path):
     done = run(tmp_path / "in", "--out", tmp_path / "out.h5")
     assert done.returncode == 0, done.stderr
     assert "watch               2         20" in done.stdout
-    assert np.bincount(PackedImages(tmp_path / "out.h5", "validation").labels).tolist() == [20] * 12
+    assert np.bincount(PackedImages(tmp_path / "out.h5", "validation").targets).tolist() == [20] * 12
     train = PackedImages(tmp_path / "out.h5", "train")
-    assert np.bincount(train.labels).tolist() == [2] * 12
+    assert np.bincount(train.targets).tolist() == [2] * 12
     assert train.image(0).shape == (128, 128, 3) and train.name(0).startswith("Faces_easy/image_")
 
 

@@ -26,7 +26,7 @@ def png(i):
 def content(**changes):
     return {
         "encoded": [png(i) for i in range(5)],
-        "labels": [0, 1, 1, 0, 2],
+        "targets": [0, 1, 1, 0, 2],
         "names": [f"é/{i}.png" for i in range(5)],
         "split": [0, 1, 0, 1, 0],
         "classes": ["ant", "bee", "céphalopode"],
@@ -52,7 +52,7 @@ def test_round_trip(packed, split, chosen):
     assert len(images) == len(chosen)
     assert images.classes == ("ant", "bee", "céphalopode")
     assert (images.origin, images.licence) == ("drawn at random", "CC0")
-    assert images.labels.dtype == np.int64 and images.labels.tolist() == [[0, 1, 1, 0, 2][i] for i in chosen]
+    assert images.targets.dtype == np.int64 and images.targets.tolist() == [[0, 1, 1, 0, 2][i] for i in chosen]
     for i, original in enumerate(chosen):
         assert images.name(i) == f"é/{original}.png"
         np.testing.assert_array_equal(images.image(i), pixels(original))
@@ -90,7 +90,7 @@ def refused(path, *words, error=ValueError):
 
 
 def test_missing_text_and_truncated_files(packed, tmp_path):
-    refused(tmp_path / "gone.h5", "no such file", error=FileNotFoundError)
+    refused(tmp_path / "gone.h5", "does not exist", error=FileNotFoundError)
     refused(tmp_path, "not a packed image set")
     (tmp_path / "words.h5").write_text("words" * 100)
     refused(tmp_path / "words.h5", "not a packed image set")
@@ -103,7 +103,7 @@ def test_missing_text_and_truncated_files(packed, tmp_path):
 def test_foreign_file_and_other_version(packed, tmp_path):
     with h5py.File(tmp_path / "foreign.h5", "w") as file:
         file["weights"] = np.zeros(3)
-    refused(tmp_path / "foreign.h5", "format None", "expected 'npzf-images' version 1")
+    refused(tmp_path / "foreign.h5", "format is None", "expected 'npzf-images' version 1")
     with h5py.File(packed, "r+") as file:
         file.attrs["version"] = 2
     refused(packed, "version 2", "expected 'npzf-images' version 1")
@@ -113,17 +113,17 @@ def test_foreign_file_and_other_version(packed, tmp_path):
 def test_missing_part(packed, name):
     with h5py.File(packed, "r+") as file:
         del (file if name in file else file.attrs)[name]
-    refused(packed, f"lacks {name}")
+    refused(packed, f"{name} is missing")
 
 
 @pytest.mark.parametrize(
     "name, values, word",
     [
-        ("labels", [0, 1, 1, 0, 3], "labels run from 0 to 3; expected 0 to 2"),
+        ("labels", [0, 1, 1, 0, 3], "labels run from 0 to 3, expected 0 to 2"),
         ("labels", [0, -1, 1, 0, 2], "labels run from -1 to 2"),
         ("labels", [0, 1], "(5, 2, 5, 5)"),
         ("labels", [0.0, 1, 1, 0, 2], "labels is float64"),
-        ("offsets", [0, 9, 5, 20, 30, 40], "offsets do not divide"),
+        ("offsets", [0, 9, 5, 20, 30, 40], "offsets run from 0 to 40, expected from 0 up to"),
         ("offsets", [[0]], "offsets is int64 (1, 1)"),
         ("split", np.array([0, 1, 2, 0, 1], np.uint8), "split runs from 0 to 2"),
         ("names", [1, 2, 3, 4, 5], "not a packed image set"),
@@ -137,15 +137,15 @@ def test_contradictions(packed, name, values, word):
 
 
 def test_unknown_and_empty_splits(tmp_path, packed):
-    with pytest.raises(ValueError, match=r'split is \'test\'; expected "train", "validation" or None'):
+    with pytest.raises(ValueError, match="split is 'test', expected 'train', 'validation' or None"):
         PackedImages(packed, "test")
     write(tmp_path / "train.h5", split=[0] * 5)
-    with pytest.raises(ValueError, match=r"train\.h5: no images in split 'validation'"):
+    with pytest.raises(ValueError, match=r"train\.h5 has no images in split 'validation'"):
         PackedImages(tmp_path / "train.h5", "validation")
 
 
 @pytest.mark.parametrize(
-    "changes", [{"labels": [0, 1, 2, 3, 0]}, {"split": [0, 0, 0, 0, 256]}, {"names": ["a"]}, {"classes": []}]
+    "changes", [{"targets": [0, 1, 2, 3, 0]}, {"split": [0, 0, 0, 0, 256]}, {"names": ["a"]}, {"classes": []}]
 )
 def test_writing_refuses_contradictions(tmp_path, changes):
     with pytest.raises(ValueError, match=r"set\.h5: "):
@@ -168,12 +168,12 @@ def test_failed_writing_leaves_the_old_file(packed, monkeypatch, broken):
 def test_embedded_set():
     train, validation, both = embedded_images(), embedded_images("validation"), embedded_images(None)
     assert len(train.classes) == 12 and train.classes == validation.classes == tuple(sorted(train.classes))
-    assert np.bincount(validation.labels).tolist() == [20] * 12
+    assert np.bincount(validation.targets).tolist() == [20] * 12
     expected = dict.fromkeys(train.classes, 80) | {"grand_piano": 79, "butterfly": 71, "sunflower": 65}
-    assert dict(zip(train.classes, np.bincount(train.labels).tolist(), strict=True)) == expected
+    assert dict(zip(train.classes, np.bincount(train.targets).tolist(), strict=True)) == expected
     names = [both.name(i) for i in range(len(both))]
     assert len(set(names)) == len(names) == len(train) + len(validation)
-    assert all(name.split("/")[0] == both.classes[label] for name, label in zip(names, both.labels, strict=True))
+    assert all(name.split("/")[0] == both.classes[target] for name, target in zip(names, both.targets, strict=True))
     assert train.origin == "Caltech-101, Fei-Fei, Fergus, Perona 2004" and train.licence == "CC BY 4.0"
     assert all(both.image(i).shape == (128, 128, 3) for i in range(0, len(both), 50))
 

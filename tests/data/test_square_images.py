@@ -14,11 +14,11 @@ class Pictures:
     classes = ("ant", "bee", "cat")
 
     def __init__(self, count, bad=()):
-        self.labels = np.arange(count, dtype=np.int64) % 3
+        self.targets = np.arange(count, dtype=np.int64) % 3
         self.bad, self.visits = set(bad), np.zeros(count, int)
 
     def __len__(self):
-        return len(self.labels)
+        return len(self.targets)
 
     def name(self, i):
         return f"{i}.png"
@@ -50,14 +50,14 @@ def test_memory_limit_gives_the_same_bits():
 
 @pytest.mark.parametrize("limit", [2**30, 0])
 def test_failures_are_left_out_and_logged_once(limit, caplog):
-    squares = SquareImages(Pictures(200, bad=[5, 7]), 8, limit=limit)
+    images = SquareImages(Pictures(200, bad=[5, 7]), 8, limit=limit)
     with caplog.at_level(logging.WARNING, "npzf"):
         for _ in range(2):
-            pixels, found = squares.take([4, 5, 6, 7])
+            pixels, found = images.take([4, 5, 6, 7])
             assert found.tolist() == [4, 6] and len(pixels) == 2
-        pixels, found = squares.take([7])
+        pixels, found = images.take([7])
         assert found.tolist() == [] and pixels.shape == (0, 8, 8, 3)
-    assert squares.failures == {5: "5.png: broken", 7: "7.png: broken"}
+    assert images.failures == {5: "5.png: broken", 7: "7.png: broken"}
     assert [record.getMessage() for record in caplog.records] == [
         "left out: 5.png: broken",
         "left out: 7.png: broken",
@@ -65,10 +65,10 @@ def test_failures_are_left_out_and_logged_once(limit, caplog):
 
 
 def test_more_than_one_percent_is_refused():
-    squares = SquareImages(Pictures(200, bad=[5, 50, 150]), 8)
-    squares.take(range(100))  # two of 200: exactly 1 %
-    with pytest.raises(ValueError, match=r"^3 of 200 images cannot be decoded, over 1 %; one is 5\.png: broken$"):
-        squares.take(range(100, 200))
+    images = SquareImages(Pictures(200, bad=[5, 50, 150]), 8)
+    images.take(range(100))  # two of 200: exactly 1 %
+    with pytest.raises(ValueError, match=r"^3 of 200 images cannot be decoded, expected at most 1 %; one is 5\.png: broken$"):
+        images.take(range(100, 200))
 
 
 def test_other_errors_are_not_swallowed():

@@ -81,13 +81,13 @@ def test_the_models_come_back(tmp_path, make):
 
 @pytest.mark.parametrize("mean", [None, normal(4), normal(*SIZE, dtype="float32")], ids=["none", "channels", "pixels"])
 @pytest.mark.parametrize("std", [1.0, 64.0, np.array([1.0, 2, 3, 4])], ids=["1", "64", "channels"])
-def test_scaling_and_classes_come_back(tmp_path, mean, deviation):
+def test_preprocessing_and_classes_come_back(tmp_path, mean, std):
     net = make()
-    net.preprocessing, net.classes = Preprocessing(mean, deviation), ("Käfer", "bee", "象")
+    net.preprocessing, net.classes = Preprocessing(mean, std), ("Käfer", "bee", "象")
     net.save(tmp_path / "net.h5")
     again = npzf.load(tmp_path / "net.h5")
     assert again.classes == net.classes
-    np.testing.assert_array_equal(again.preprocessing.std, deviation)
+    np.testing.assert_array_equal(again.preprocessing.std, std)
     assert (again.preprocessing.mean is None) == (mean is None)
     if mean is not None:
         assert again.preprocessing.mean.dtype == mean.dtype

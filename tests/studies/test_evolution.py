@@ -68,7 +68,7 @@ def test_at_the_border_the_field_keeps_its_size_and_what_hangs_over_is_zero():
     net.parameters["conv1/weight"][0, :, :, 1] = MARK
     net.parameters["conv1/weight"][..., [0, 2]] = 0
     squares = marked([0], [(0, 0)])
-    squares.images.pixels[0, :2, :2, 1] = 10 * MARK[1:, 1:]  # the lower right of a mark
+    squares.source.pixels[0, :2, :2, 1] = 10 * MARK[1:, 1:]  # the lower right of a mark
     evolution = Evolution(net, squares, ["conv1"])
     evolution.keep(net, 1)
     expected = MARK.astype(float)

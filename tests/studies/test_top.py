@@ -101,7 +101,7 @@ def test_pictures_of_a_fully_connected_layer_are_whole_images():
     net, squares = seeker(), marked(STRENGTHS, PLACES)
     projections, patches = projections_and_patches(net, squares, "fc", find(layers=["fc"])["fc"], [1])
     assert [picture.shape for picture in projections[0] + patches[0]] == [(12, 12, 3)] * 8
-    np.testing.assert_array_equal(patches[0][0], squares.images.pixels[2])
+    np.testing.assert_array_equal(patches[0][0], squares.source.pixels[2])
 
 
 def test_unknown_layers_and_no_images():

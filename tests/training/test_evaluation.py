@@ -19,7 +19,7 @@ class Told(Pictures):
     """Images of 4 x 4 pixels that begin with the scores the net is to give: scores[i, k] for class k."""
 
     def __init__(self, scores, labels):
-        self.scores, self.labels = np.asarray(scores), np.asarray(labels)
+        self.scores, self.targets = np.asarray(scores), np.asarray(labels)
         self.classes = tuple(map(str, range(self.scores.shape[1])))
 
     def image(self, i):
@@ -87,7 +87,7 @@ def test_the_batch_does_not_matter(crops, batch):
 def test_one_crop_is_the_centre():
     net, some = tiny(), squares(4)
     ((p, labels, indices),) = probabilities(net, some, 1, 100)
-    x = net.preprocessing.apply(centre_crop(some.images.pixels, 7))
+    x = net.preprocessing.apply(centre_crop(some.source.pixels, 7))
     np.testing.assert_allclose(p, softmax(net.forward(x)), rtol=1e-12)
     assert labels.tolist() == [0, 1, 2, 0] and indices.tolist() == [0, 1, 2, 3]
 
@@ -96,7 +96,7 @@ def test_ten_crops_are_the_mean_of_the_softmax_outputs():
     """Not the softmax of the mean score: the paper averages probabilities (Table 2)."""
     net, some = tiny(), squares(4)
     ((p, labels, indices),) = probabilities(net, some, 10, 100)
-    for i, crops in enumerate(ten_crops(some.images.pixels, 7)):
+    for i, crops in enumerate(ten_crops(some.source.pixels, 7)):
         expected = np.mean([softmax(net.forward(net.preprocessing.apply(crop[None])))[0] for crop in crops], axis=0)
         np.testing.assert_allclose(p[i], expected, rtol=1e-12)
     assert labels.tolist() == [0, 1, 2, 0] and indices.tolist() == [0, 1, 2, 3]

@@ -1,0 +1,48 @@
+"""Image files with targets as an image set, decoded one by one (sections 3 and 5.2)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from npzf.data.decode import decode
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+
+
+class ImageFiles:
+    """An image set of files in the order given: files (N,), targets as in ImageSet, names of the classes."""
+
+    def __init__(self, files: Sequence[str | os.PathLike], targets: np.ndarray, classes: Sequence[str]):
+        self.files = [os.fspath(file) for file in files]
+        self.targets, self.classes = targets, tuple(classes)
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.files)
+
+    def name(self, i: int) -> str:
+        """Path of image i."""
+        return self.files[i]
+
+    def image(self, i: int) -> np.ndarray:
+        """Pixels of image i, uint8 (H, W, 3) in [0, 255]; DecodeError if it cannot be decoded."""
+        return decode(self.files[i])
+
+
+def is_image_name(name: str) -> bool:
+    """Whether this is the name of a visible file with the suffix of an image, in either case."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith(".")
+
+
+def existing_folder(path: str | os.PathLike, layout: str) -> Path:
+    """The path, if it is a folder; FileNotFoundError or NotADirectoryError, saying which layout was expected."""
+    root = Path(path)
+    if not root.exists():
+        raise FileNotFoundError(f"{root} does not exist, expected {layout}")
+    if not root.is_dir():
+        raise NotADirectoryError(f"{root} is not a folder, expected {layout}")
+    return root

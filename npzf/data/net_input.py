@@ -1,0 +1,67 @@
+"""Image sets as batches for a net: what the studies and evaluations of sections 4 and 5 begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+
+from npzf.data.batches import EvaluationBatches
+from npzf.data.protocols import Batch, Batches, ImageSet
+from npzf.data.square_images import SquareImages
+from npzf.preprocessing import Preprocessing
+
+
+class TakesImages(Protocol):
+    """What of a Network its images depend on."""
+
+    input_shape: tuple[int, int, int]
+    preprocessing: Preprocessing
+
+
+def resized_side(net: TakesImages) -> int:
+    """Side in pixels that images are resized to before the crop for this net: 8/7 of the longer side of its input.
+
+    Section 3: 256 for crops of 224.
+    """
+    return round(max(net.input_shape[:2]) * 8 / 7)
+
+
+def fit_to_net(net: TakesImages, images: ImageSet | SquareImages, side: int | None = None) -> SquareImages:
+    """The images as squares for this net, resized to `side` pixels, by default resized_side(net); SquareImages as they are.
+
+    ValueError if crops of the net's input shape cannot be taken from them.
+    """
+    if isinstance(images, SquareImages):
+        squares = images
+    elif isinstance(images, ImageSet):
+        squares = SquareImages(images, resized_side(net) if side is None else side)
+    else:
+        raise ValueError(f"images are {_described(images)}, expected an image set or SquareImages")
+    *crop, channels = net.input_shape
+    if channels != 3:
+        raise ValueError(f"the net's input has {channels} channels, expected 3, red, green and blue, for images")
+    if max(crop) > squares.side:
+        raise ValueError(f"side of the images is {squares.side} pixels, expected at least {max(crop)}, the net's crop")
+    return squares
+
+
+def evaluation_batches(
+    net: TakesImages, images: ImageSet | SquareImages | Iterable[Batch], batch: int = 128
+) -> Batches | Iterable[Batch]:
+    """Centre crops of all images, preprocessed for this net: x (n, H, W, 3) with targets and indices.
+
+    images: an image set, resized as by fit_to_net; SquareImages; or batches, which are returned as they are. ValueError for
+    anything else, or as fit_to_net.
+    """
+    if isinstance(images, SquareImages | ImageSet):
+        return EvaluationBatches(fit_to_net(net, images), net.input_shape[:2], batch, net.preprocessing)
+    if isinstance(images, Iterable) and not isinstance(images, np.ndarray | str | bytes):
+        return images
+    raise ValueError(f"images are {_described(images)}, expected an image set, SquareImages or batches")
+
+
+def _described(images: object) -> str:
+    """A few words for an error message."""
+    return f"an array {images.shape}" if isinstance(images, np.ndarray) else repr(type(images).__name__)
