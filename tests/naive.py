@@ -5,12 +5,24 @@ from math import exp, isnan, log, sqrt
 import numpy as np
 
 
+def pair(value):
+    """(rows, columns) from one number or two."""
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def borders(pad):
+    """((top, bottom), (left, right)) from one number, two (rows, columns) or four."""
+    rows, columns = (pad[:2], pad[2:]) if not isinstance(pad, int) and len(pad) == 4 else pair(pad)
+    return pair(rows), pair(columns)
+
+
 def starts(size, window, stride, pad, ceil):
     """First pixel of each place of a window along one side, found by walking; ceil: one that hangs over may follow."""
-    found = list(range(-pad, size + pad - window + 1, stride))
-    last_end = found[-1] + window if found else -pad
-    following = found[-1] + stride if found else -pad
-    if ceil and last_end < size + pad and following < size:
+    before, after = pair(pad)
+    found = list(range(-before, size + after - window + 1, stride))
+    last_end = found[-1] + window if found else -before
+    following = found[-1] + stride if found else -before
+    if ceil and last_end < size + after and following < size:
         found.append(following)
     return found
 
@@ -22,7 +34,8 @@ def inside(start, window, size):
 
 def places(x, windows, stride, pad, ceil=False):
     """(n, i, j, top, left) for each place of the window in each image, and (N, OH, OW)."""
-    tops, lefts = (starts(size, k, stride, pad, ceil) for size, k in zip(x.shape[1:3], windows, strict=True))
+    sides = zip(x.shape[1:3], pair(windows), pair(stride), borders(pad), strict=True)
+    tops, lefts = (starts(*side, ceil) for side in sides)
     found = [(n, i, j, top, left) for n in range(x.shape[0]) for i, top in enumerate(tops) for j, left in enumerate(lefts)]
     return found, (x.shape[0], len(tops), len(lefts))
 
@@ -74,13 +87,13 @@ def im2col(x, windows, *, stride=1, pad=0, ceil=False):
 
 def max_pool(x, window, stride, pad=0, ceil=False):
     """Values and switches. A NaN beats every number; of equals the first in raster order; padding does not take part."""
-    found, size = places(x, (window, window), stride, pad, ceil)
+    found, size = places(x, window, stride, pad, ceil)
     y, index = np.zeros((*size, x.shape[3])), np.zeros((*size, x.shape[3]), np.int32)
     for n, i, j, top, left in found:
         for c in range(x.shape[3]):
             best = None
-            for _, row in inside(top, window, x.shape[1]):
-                for _, column in inside(left, window, x.shape[2]):
+            for _, row in inside(top, pair(window)[0], x.shape[1]):
+                for _, column in inside(left, pair(window)[1], x.shape[2]):
                     value = float(x[n, row, column, c])
                     if best is None or value > best or (isnan(value) and not isnan(best)):
                         best, index[n, i, j, c] = value, row * x.shape[2] + column
@@ -94,6 +107,45 @@ def unpool(y, index, size, overwrite=False):
         row, column = divmod(int(index[n, i, j, c]), size[1])
         before = 0.0 if overwrite else x[n, row, column, c]
         x[n, row, column, c] = before + float(y[n, i, j, c])
+    return x
+
+
+def unpool_region(values, images, rows, columns, index, size, window, stride, pad=0):
+    """Windows rows[u], ... and columns[u], ... of image images[u], with their values, on the pixels below that they may reach."""
+    (height, width), (down, across), ((top, _), (left, _)) = pair(window), pair(stride), borders(pad)
+    units, h, w, c = values.shape
+    x = np.zeros((units, (h - 1) * down + height, (w - 1) * across + width, c))
+    for u, i, j, o in np.ndindex(*values.shape):
+        place = int(rows[u]) + i, int(columns[u]) + j
+        if 0 <= place[0] < index.shape[1] and 0 <= place[1] < index.shape[2]:
+            row, column = divmod(int(index[images[u], place[0], place[1], o]), size[1])
+            x[u, row - int(rows[u]) * down + top, column - int(columns[u]) * across + left, o] += float(values[u, i, j, o])
+    return x
+
+
+def shares(x, window, stride, pad, ceil, count_padding):
+    """Every share of an average: (place in y, place in x, 1 / number of pixels that count in the window)."""
+    (top_pad, bottom_pad), (left_pad, right_pad) = borders(pad) if count_padding else ((0, 0), (0, 0))
+    for n, i, j, top, left in places(x, window, stride, pad, ceil)[0]:
+        rows, columns = (range(first, first + k) for first, k in zip((top, left), pair(window), strict=True))
+        counted = sum(-top_pad <= row < x.shape[1] + bottom_pad for row in rows)
+        counted *= sum(-left_pad <= column < x.shape[2] + right_pad for column in columns)
+        for _, row in inside(top, pair(window)[0], x.shape[1]):
+            for _, column in inside(left, pair(window)[1], x.shape[2]):
+                yield (n, i, j), (n, row, column), 1 / counted
+
+
+def average_pool(x, window, stride, pad=0, ceil=False, count_padding=True):
+    y = np.zeros((*places(x, window, stride, pad, ceil)[1], x.shape[3]))
+    for at_y, at_x, share in shares(x, window, stride, pad, ceil, count_padding):
+        y[at_y] += share * x[at_x].astype(float)
+    return y
+
+
+def average_pool_transpose(y, size, window, stride, pad=0, ceil=False, count_padding=True):
+    x = np.zeros((y.shape[0], *size, y.shape[3]))
+    for at_y, at_x, share in shares(x, window, stride, pad, ceil, count_padding):
+        x[at_x] += share * y[at_y].astype(float)
     return x
 
 
@@ -133,6 +185,23 @@ def linear(x, weight, bias):
     for n, o in np.ndindex(*y.shape):
         y[n, o] = float(bias[o]) + sum(float(weight[o, i]) * float(x[n, i]) for i in range(x.shape[1]))
     return y
+
+
+def softmax(x):
+    y = np.zeros(x.shape)
+    for row in np.ndindex(*x.shape[:-1]):
+        total = sum(exp(float(s)) for s in x[row])
+        y[row] = [exp(float(s)) / total for s in x[row]]
+    return y
+
+
+def softmax_gradient(y, gy):
+    """By the Jacobian dy_c / dx_d = y_c (1 if c = d else 0) - y_c y_d."""
+    gx = np.zeros(y.shape)
+    for *row, d in np.ndindex(*y.shape):
+        for c in range(y.shape[-1]):
+            gx[*row, d] += float(gy[*row, c]) * float(y[*row, c]) * ((c == d) - float(y[*row, d]))
+    return gx
 
 
 def softmax_cross_entropy(scores, labels):
