@@ -9,7 +9,7 @@ from npzf.preprocessing import Preprocessing
 
 
 class Pictures:
-    """SquareImages of side 8: noise, and in class k a bright row 2k; images in `bad` cannot be decoded."""
+    """Images of 8 x 8 pixels: noise, and in class k a bright row 2k; images in `bad` cannot be decoded."""
 
     classes = ("ant", "bee", "cat")
 
@@ -20,7 +20,7 @@ class Pictures:
         self.bad = set(bad)
 
     def __len__(self):
-        return len(self.targets)
+        return len(self.pixels)
 
     def name(self, i):
         return f"{i}.png"

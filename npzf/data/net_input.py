@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
 
 import numpy as np
 
 from npzf.data.batches import EvaluationBatches
 from npzf.data.protocols import Batch, Batches, ImageSet
 from npzf.data.square_images import SquareImages
-from npzf.preprocessing import Preprocessing
+from npzf.network import Network
 
 
-class TakesImages(Protocol):
-    """What of a Network its images depend on."""
-
-    input_shape: tuple[int, int, int]
-    preprocessing: Preprocessing
-
-
-def resized_side(net: TakesImages) -> int:
+def resized_side(net: Network) -> int:
     """Side in pixels that images are resized to before the crop for this net: 8/7 of the longer side of its input.
 
     Section 3: 256 for crops of 224.
@@ -28,7 +20,7 @@ def resized_side(net: TakesImages) -> int:
     return round(max(net.input_shape[:2]) * 8 / 7)
 
 
-def fit_to_net(net: TakesImages, images: ImageSet | SquareImages, side: int | None = None) -> SquareImages:
+def fit_to_net(net: Network, images: ImageSet | SquareImages, side: int | None = None) -> SquareImages:
     """The images as squares for this net, resized to `side` pixels, by default resized_side(net); SquareImages as they are.
 
     ValueError if crops of the net's input shape cannot be taken from them.
@@ -39,16 +31,16 @@ def fit_to_net(net: TakesImages, images: ImageSet | SquareImages, side: int | No
         squares = SquareImages(images, resized_side(net) if side is None else side)
     else:
         raise ValueError(f"images are {_described(images)}, expected an image set or SquareImages")
-    *crop, channels = net.input_shape
+    rows, columns, channels = net.input_shape
     if channels != 3:
-        raise ValueError(f"the net's input has {channels} channels, expected 3, red, green and blue, for images")
-    if max(crop) > squares.side:
-        raise ValueError(f"side of the images is {squares.side} pixels, expected at least {max(crop)}, the net's crop")
+        raise ValueError(f"input_shape of the net is {net.input_shape}, expected 3 channels for images: red, green and blue")
+    if max(rows, columns) > squares.side:
+        raise ValueError(f"side of the images is {squares.side}, expected at least {max(rows, columns)} pixels, the net's crop")
     return squares
 
 
 def evaluation_batches(
-    net: TakesImages, images: ImageSet | SquareImages | Iterable[Batch], batch: int = 128
+    net: Network, images: ImageSet | SquareImages | Iterable[Batch], batch: int = 128
 ) -> Batches | Iterable[Batch]:
     """Centre crops of all images, preprocessed for this net: x (n, H, W, 3) with targets and indices.
 
@@ -56,7 +48,8 @@ def evaluation_batches(
     anything else, or as fit_to_net.
     """
     if isinstance(images, SquareImages | ImageSet):
-        return EvaluationBatches(fit_to_net(net, images), net.input_shape[:2], batch, net.preprocessing)
+        rows, columns, _ = net.input_shape
+        return EvaluationBatches(fit_to_net(net, images), (rows, columns), batch, net.preprocessing)
     if isinstance(images, Iterable) and not isinstance(images, np.ndarray | str | bytes):
         return images
     raise ValueError(f"images are {_described(images)}, expected an image set, SquareImages or batches")

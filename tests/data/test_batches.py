@@ -171,20 +171,25 @@ def test_bad_seed_epoch_and_start():
             training().epoch(0, start)
 
 
-def threads_end(before):
+def preparing():
+    """The number of threads that prepare batches; those that decode are shared, and stay."""
+    return sum(thread.name.startswith("npzf-batches") for thread in threading.enumerate())
+
+
+def threads_end():
     deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
+    while preparing() and time.monotonic() < deadline:
         time.sleep(0.01)
-    return threading.active_count() <= before
+    return not preparing()
 
 
 def test_leaving_early_ends_the_thread():
-    before = threading.active_count()
+    assert threads_end()
     batches = training(count=200).epoch(0)
     next(batches)
-    assert threading.active_count() > before
+    assert preparing() == 1
     batches.close()
-    assert threads_end(before)
+    assert threads_end()
 
 
 def test_leaving_early_prepares_no_more():
@@ -213,10 +218,9 @@ def test_batches_are_prepared_ahead_but_not_without_end():
 
 
 def test_errors_reach_the_consumer():
-    before = threading.active_count()
     order = np.concatenate([indices for _, _, indices in training(count=50).epoch(0)])
     batches = training(count=50, bad=[int(order[12])]).epoch(0)  # one of 50, in the third batch
     assert len(next(batches)[0]) == len(next(batches)[0]) == 5
     with pytest.raises(ValueError, match=rf"1 of 50 images .* {order[12]}\.png: broken"):
         next(batches)
-    assert threads_end(before)
+    assert threads_end()

@@ -84,3 +84,18 @@ def test_image_smaller_than_the_crop(crop):
         crop(places(), 7)
     with pytest.raises(ValueError, match=r"expected \(N, H, W, C\)"):
         crop(places()[0], 3)
+
+
+@pytest.mark.parametrize("crop", [centre_crop, ten_crops, lambda s, k: random_crops(s, k, np.random.default_rng(0))])
+def test_rows_and_columns(crop):
+    images = places(3, 6, 9)
+    crops = crop(images, (2, 5)).reshape(3, -1, 2, 5, 3)
+    for image, its in zip(images, crops, strict=True):
+        for one in its:
+            upright = one[:, ::-1] if one[0, 0, 2] > one[0, 1, 2] else one
+            top, left = upright[0, 0, 1:]
+            np.testing.assert_array_equal(upright, image[top : top + 2, left : left + 5])
+    with pytest.raises(ValueError, match="crop is 7 x 5 pixels, expected 1 x 1 to 6 x 9"):
+        crop(images, (7, 5))
+    with pytest.raises(ValueError, match="crop is 2 x 10 pixels"):
+        crop(images, (2, 10))

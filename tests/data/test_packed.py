@@ -1,8 +1,10 @@
 """PackedImages files: round trip, damage, atomic writing; and the embedded set."""
 
 import io
+import multiprocessing
 import os
-from concurrent.futures import ThreadPoolExecutor
+import tracemalloc
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.resources import files
 
 import h5py
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npzf.data import DecodeError, PackedImages, embedded_images, write_packed
+from npzf.data import DecodeError, PackedImages, SquareImages, embedded_images, write_packed
 
 
 def pixels(i):
@@ -63,6 +65,73 @@ def test_threads_can_share_it(packed):
     with ThreadPoolExecutor(8) as pool:
         for i, image in zip(list(range(5)) * 40, pool.map(images.image, list(range(5)) * 40), strict=True):
             np.testing.assert_array_equal(image, pixels(i))
+
+
+def read_all(images):
+    """In another process: the pixels' bytes, in an order of its own."""
+    return {i: images.image(i).tobytes() for i in (3, 0, 4, 1, 2)}
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_processes_can_share_it(packed, method, monkeypatch):
+    """A pickled copy, and what a forked child has of its parent's; named by a path that only the parent's folder knows."""
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"no {method} on this system")
+    monkeypatch.chdir(packed.parent)
+    images = PackedImages(packed.name)
+    monkeypatch.chdir(packed.parent.parent)
+    with ProcessPoolExecutor(2, multiprocessing.get_context(method)) as pool:
+        jobs = [pool.submit(read_all, images) for _ in range(6)]
+        for job in jobs:
+            assert job.result() == {i: pixels(i).tobytes() for i in range(5)}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_squares_are_decoded_in_a_forked_child_too(packed):
+    """The child has none of its parent's decoding threads."""
+    images = SquareImages(PackedImages(packed), 4, limit=0)
+    expected = images.take(range(5))[0].tobytes()
+    fork = multiprocessing.get_context("fork")
+    results = fork.SimpleQueue()
+    child = fork.Process(target=lambda: results.put(images.take(range(5))[0].tobytes()))
+    child.start()
+    child.join(20)
+    try:
+        assert child.exitcode == 0 and results.get() == expected
+    finally:
+        child.kill()
+
+
+def test_image_bytes_are_read_when_they_are_asked_for(tmp_path, monkeypatch):
+    """A file of 50 MB: opening it takes no memory for them, and an image no more than its own."""
+    big = b"\0" * 10_000_000
+    write(tmp_path / "set.h5", encoded=[png(0), big, big, big, big])
+    tracemalloc.start()
+    try:
+        images = PackedImages(tmp_path / "set.h5")
+        np.testing.assert_array_equal(images.image(0), pixels(0))
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_written_again_while_it_is_in_use_is_named(packed):
+    images = PackedImages(packed)
+    write(packed, encoded=[png(4 - i) for i in range(5)])
+    with pytest.raises(ValueError, match=r"set\.h5 was written again while it was in use") as caught:
+        images.image(0)
+    assert not isinstance(caught.value, DecodeError)  # which would leave the image out
+    packed.unlink()
+    with pytest.raises(FileNotFoundError):
+        images.image(0)
+
+
+def test_bytes_in_chunks_are_refused(packed):
+    with h5py.File(packed, "r+") as file:
+        encoded = file["bytes"][...]
+        del file["bytes"]
+        file.create_dataset("bytes", data=encoded, chunks=(10,))
+    refused(packed, "dataset bytes does not lie in the file in one piece")
 
 
 def test_same_content_same_bytes(tmp_path):

@@ -1,11 +1,13 @@
 """SquareImages: the memory limit changes nothing, failures are named, counted, and refused above 1 %."""
 
 import logging
+import threading
 
 import numpy as np
 import pytest
 
 from npzf.data import DecodeError, SquareImages, square
+from npzf.data.square_images import THREADS
 
 
 class Pictures:
@@ -76,3 +78,15 @@ def test_other_errors_are_not_swallowed():
     pictures.image = lambda i: 1 / 0
     with pytest.raises(ZeroDivisionError):
         SquareImages(pictures, 8).take([0])
+
+
+def test_the_decoding_threads_are_the_same_for_all_batches():
+    images = SquareImages(Pictures(40), 8, limit=0)
+    seen = set()
+    original = images.source.image
+    images.source.image = lambda i: (seen.add(threading.current_thread()), original(i))[1]
+    for start in range(0, 40, 2):
+        images.take([start, start + 1])
+    assert seen <= set(threading.enumerate())  # all of them still there
+    assert 1 <= len(seen) <= THREADS
+    assert threading.current_thread() not in seen

@@ -22,6 +22,9 @@ class Told(Pictures):
         self.scores, self.targets = np.asarray(scores), np.asarray(labels)
         self.classes = tuple(map(str, range(self.scores.shape[1])))
 
+    def __len__(self):
+        return len(self.scores)
+
     def image(self, i):
         image = np.zeros((4, 4, 3), np.uint8)
         image.reshape(-1)[: len(self.scores[i])] = self.scores[i]
