@@ -5,6 +5,7 @@ from npzf.deconvnet import project
 from npzf.losses import softmax, softmax_cross_entropy
 from npzf.models import alexnet, krizhevsky, small_zfnet, squeezenet, zfnet
 from npzf.network import Network, load
+from npzf.predict import features, predict
 from npzf.training.sgd import SGD
 
 __version__ = "0.1.0"
@@ -13,8 +14,10 @@ __all__ = [
     "SGD",
     "Network",
     "alexnet",
+    "features",
     "krizhevsky",
     "load",
+    "predict",
     "project",
     "set_threads",
     "small_zfnet",

@@ -38,7 +38,7 @@ def test_import_takes_under_half_a_second():
 @pytest.mark.parametrize(
     "name",
     [
-        *("zfnet", "krizhevsky", "small_zfnet", "alexnet", "squeezenet", "Network", "load", "project"),
+        *("zfnet", "krizhevsky", "small_zfnet", "alexnet", "squeezenet", "Network", "load", "project", "predict", "features"),
         *("softmax", "softmax_cross_entropy", "SGD", "set_threads"),
     ],
 )
@@ -57,7 +57,7 @@ def test_docstrings_of_passes_give_shapes(name):
     assert "(N, H, W, C)" in inspect.getdoc(getattr(npzf.Network, name))
 
 
-@pytest.mark.parametrize("name", ["project", "softmax", "softmax_cross_entropy"])
+@pytest.mark.parametrize("name", ["project", "predict", "features", "softmax", "softmax_cross_entropy"])
 def test_docstrings_of_functions_on_arrays_give_shapes(name):
     assert "(N, " in inspect.getdoc(getattr(npzf, name))
 
