@@ -281,7 +281,7 @@ def test_train_refuses_in_one_line_and_writes_nothing(images, tmp_path, argument
 
 def another_version(path):
     with h5py.File(path, "r+") as file:
-        file.attrs["version"] = 2
+        file.attrs["version"] = 3
 
 
 def foreign(path):
@@ -291,11 +291,11 @@ def foreign(path):
 
 
 CHECKPOINTS = {
-    "another version": (another_version, "written as version 2, expected version 1"),
-    "foreign": (foreign, "HDF5, but not a network saved by npzf"),
+    "another version": (another_version, "is 3, expected 2: train or convert the net again"),
+    "foreign": (foreign, "expected 'npzf network': a network saved by npzf"),
     "truncated": (lambda path: path.write_bytes(path.read_bytes()[:100_000]), "truncated"),
     "an image": (lambda path: Image.fromarray(noise(0)).save(path, "png"), "not HDF5, or damaged"),
-    "missing": (Path.unlink, "no such file"),
+    "missing": (Path.unlink, "does not exist"),
 }
 
 

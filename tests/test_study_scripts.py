@@ -181,7 +181,7 @@ REFUSED = {
     "occlusion, label": (["occlusion", "{}/one.png", "{}/named.h5", "--label", "7"], "label is 7, expected 0 to 1"),
     "occlusion, layer": (["occlusion", "{}/one.png", "{}/named.h5", "--layer", "conv9"], "layer is 'conv9'"),
     "occlusion, batch": (["occlusion", "{}/one.png", "{}/named.h5", "--batch", "0"], "batch is 0"),
-    "occlusion, net": (["occlusion", "{}/one.png", "{}/two.png"], "two.png: not HDF5"),
+    "occlusion, net": (["occlusion", "{}/one.png", "{}/two.png"], "two.png is not HDF5"),
 }
 
 
