@@ -253,11 +253,11 @@ def test_an_existing_run_is_not_overwritten(images, trained):
 
 
 TRAINING = {
-    "empty folder": (["{images}/empty", "{images}/validation"], "no class folders, and no images"),
-    "text files": (["{images}/text", "{images}/validation"], "class folder 'ant' holds no images"),
-    "no folder": (["{images}/none", "{images}/validation"], "no such folder"),
+    "empty folder": (["{images}/empty", "{images}/validation"], "has no class folders and no images"),
+    "text files": (["{images}/text", "{images}/validation"], "has no images, expected some"),
+    "no folder": (["{images}/none", "{images}/validation"], "none does not exist, expected one folder for each class"),
     "no packed file": (["{images}/none.h5", "{images}/validation"], "none.h5"),
-    "truncated image": (["{images}/cut", "{images}/validation"], "1 of 5 images cannot be decoded, over 1 %; one is"),
+    "truncated image": (["{images}/cut", "{images}/validation"], "1 of 5 images cannot be decoded, expected at most 1 %; one is"),
     "more classes": (["{images}/train", "{images}/three"], "the images have 3 classes, the net 2"),
     "other classes": (["{images}/train", "{images}/others"], "a class 'cow' where the net has 'bee'"),
     "resize": (["{images}/train", "{images}/validation", "--resize", "63"], "--resize is 63, expected at least the crop of 64"),

@@ -14,8 +14,8 @@ from typing import BinaryIO
 def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     """A new binary file that takes the place of path, at once, when the block ends without an error.
 
-    It is written in the same folder under a temporary name, fsynced and renamed; the folder is made if it is missing. If anything
-    goes wrong, such as a full disk, the earlier file survives and the temporary one is removed. OSError, in one line, naming path.
+    It is written in the same folder under a temporary name, fsynced and renamed; a missing folder is made. If anything goes
+    wrong, such as a full disk, the earlier file survives and the temporary one is removed. OSError, in one line, naming path.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")

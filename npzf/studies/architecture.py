@@ -16,7 +16,7 @@ from npzf.backend import to_numpy
 from npzf.layers import Conv
 from npzf.network import INPUT, Network
 from npzf.ops.convolution import convolve
-from npzf.predict import answers
+from npzf.predict import features
 from npzf.studies.top import top_activations
 
 LOW, HIGH = 1 / 12, 1 / 4  # cycles per pixel of the layer's input: one cycle in 12 pixels, and half of what pixels can show
@@ -101,7 +101,7 @@ def aliasing(net: Network, x: np.ndarray, layer: str) -> np.ndarray:
     down and across. Answers are taken without their mean, without bias or rectification, and faded at the borders (Hann window).
     """
     conv, source = net.layers[layer], net.sources[layer][0]
-    y = x if source == INPUT else answers(net, x, [source])[source]
+    y = x if source == INPUT else features(net, x, [source])[source]
     weight = to_numpy(net.parameters[f"{layer}/weight"])
     folded, total = np.zeros(len(weight)), np.zeros(len(weight))
     for image in y:  # with stride 1 the answers are large: one image at a time

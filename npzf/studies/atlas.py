@@ -16,7 +16,7 @@ from npzf.backend import to_numpy
 from npzf.losses import softmax
 from npzf.network import Network
 from npzf.studies.top import TopActivations
-from npzf.sweep.resumable import State, sweep
+from npzf.sweep import State, sweep
 
 BINS = 32  # of a histogram, a power of two; between 17 and 32 of them are in use
 CELLS = 14  # at most so many rows and columns of places
@@ -174,7 +174,7 @@ def map_statistics(
 
     batches: (x (N, H, W, C), labels, indices (N,)) triples; classes: how many the labels have, 0 for images without labels,
     which are put into the class that the net says, or all into one if it does not classify. state_file: a file with which an
-    interrupted pass goes on (passes.sweep). ValueError for an unknown layer, activations that are not finite, no images,
+    interrupted pass goes on (npzf.sweep). ValueError for an unknown layer, activations that are not finite, no images,
     or the file of another pass.
     """
     found = MapStatistics(net, layers, count, classes)

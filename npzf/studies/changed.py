@@ -14,7 +14,7 @@ import numpy as np
 
 from npzf.layers import Concatenate, Conv, Layer, MaxPool
 from npzf.network import INPUT, Network
-from npzf.predict import answers
+from npzf.predict import features
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Untouched:
     def __init__(self, net: Network, x: np.ndarray):
         """x (H, W, C) in units of the net's input; ValueError as net.forward."""
         self.net = net
-        self.base = {name: y[0] for name, y in answers(net, x[None], list(net.layers)).items()}
+        self.base = {name: y[0] for name, y in features(net, x[None], list(net.layers)).items()}
         self.base[INPUT] = np.asarray(x, net.dtype)
         self._last_use = {source: name for name in net.layers for source in net.sources[name]}
 
@@ -61,7 +61,7 @@ class Untouched:
         A GPU computes whole images: it is fast enough to, and small windows would keep it waiting.
         """
         if self.net.device == "cuda":
-            return answers(self.net, part.whole(self.base[INPUT]), names)
+            return features(self.net, part.whole(self.base[INPUT]), names)
         found: dict[str, Changed | np.ndarray] = {INPUT: part}
         for name, layer in self.net.layers.items():
             below = self.net.sources[name]

@@ -21,7 +21,7 @@ import numpy as np
 from npzf.backend.arrays import generator
 from npzf.data import decode, square
 from npzf.network import Network
-from npzf.predict import answers
+from npzf.predict import features
 
 SIZE = 1 / 6  # of the image's side; open in the paper
 RANDOM, TOGETHER = "random", "random, one place"
@@ -72,7 +72,7 @@ def correspondence(
     for name, places in parts.items():
         if np.shape(places) != (count, 2) or np.min(places) < 0 or (np.max(places, axis=0) >= (height, width)).any():
             raise ValueError(f"part {name!r} lies at {np.asarray(places).tolist()}, expected {count} places inside the image")
-    untouched = answers(net, x, layers)
+    untouched = features(net, x, layers)
     room = (height - size + 1, width - size + 1)
     draw = generator(seed).integers(0, room, (random_sets, count, 2))
     together = np.repeat(generator(seed, 1).integers(0, room, (random_sets, 1, 2)), count, axis=1)
@@ -80,7 +80,7 @@ def correspondence(
     found: dict[str, dict[str, Correspondence]] = {name: {} for name in layers}
     for part, corners in (sets | {RANDOM: list(draw), TOGETHER: list(together)}).items():
         # All N images at once, as above: what the square cannot have changed keeps its bits, and its sign is 0.
-        seen = [answers(net, masked(x, places, size), layers) for places in corners]
+        seen = [features(net, masked(x, places, size), layers) for places in corners]
         for name in layers:
             found[name][part] = _pairs([np.sign(untouched[name] - one[name]).reshape(count, -1) for one in seen])
     return found

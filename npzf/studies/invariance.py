@@ -11,7 +11,7 @@ from PIL import Image
 from npzf.layers import Conv, Dropout, FullyConnected
 from npzf.losses import softmax
 from npzf.network import Network
-from npzf.predict import answers
+from npzf.predict import features
 
 AMOUNTS = {  # figure 5: the ranges are the paper's, the steps are open in it
     "translation": np.arange(-60.0, 61, 5),  # pixels downwards, of 224
@@ -58,11 +58,11 @@ def invariance(
     distances = {name: np.empty((len(photographs), len(amounts))) for name in layers}
     probability = np.empty((len(photographs), len(amounts)))
     for n, (photograph, label) in enumerate(zip(photographs, labels, strict=True)):
-        untouched = answers(net, net.preprocessing.apply(photograph[None]), layers)
+        untouched = features(net, net.preprocessing.apply(photograph[None]), layers)
         for start in range(0, len(amounts), batch):
             part = slice(start, min(start + batch, len(amounts)))
             moved = np.stack([transformed(photograph, kind, amount, colour) for amount in amounts[part]])
-            seen = answers(net, net.preprocessing.apply(moved), {*layers, net.last})
+            seen = features(net, net.preprocessing.apply(moved), {*layers, net.last})
             probability[n, part] = softmax(seen[net.last])[:, label]
             for name in layers:
                 away = (seen[name] - untouched[name]).reshape(len(moved), -1)

@@ -16,7 +16,7 @@ from npzf.backend import to_numpy
 from npzf.data import SquareImages, centre_crop
 from npzf.deconvnet import project, project_units
 from npzf.network import Network
-from npzf.sweep.resumable import State, sweep
+from npzf.sweep import State, sweep
 
 TOGETHER = 32  # units projected in one pass
 
@@ -89,7 +89,7 @@ def top_activations(
     """Layer -> the `count` strongest activations of each of its maps, at most one an image, in one pass over the batches.
 
     batches: (x (N, H, W, C), labels, indices (N,)) triples; memory grows with maps and count, not with the images. state_file:
-    a file with which an interrupted pass goes on (passes.sweep). ValueError for an unknown layer, no images, or the file
+    a file with which an interrupted pass goes on (npzf.sweep). ValueError for an unknown layer, no images, or the file
     of another pass.
     """
     tops = TopAccumulator(net, layers, count)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npzf.network import Network
-from npzf.predict import answers
+from npzf.predict import features
 from npzf.studies.top import patches_of, projections_of
 
 
@@ -40,7 +40,7 @@ def top_maps_of_image(net: Network, photograph: np.ndarray, layers: Collection[s
             raise ValueError(f"layer is {layer!r}, expected one with maps, such as {next(iter(net.layers))!r}")
     x = net.preprocessing.apply(photograph[None])
     found = []
-    for layer, y in answers(net, x, layers).items():
+    for layer, y in features(net, x, layers).items():
         flat = y[0].reshape(-1, y.shape[3])
         maps = np.argsort(-flat.max(0), kind="stable")[:count]
         rows, columns = np.divmod(flat.argmax(0)[maps], y.shape[2])

@@ -1,1 +1,7 @@
 """One resumable pass over a set of images (figure 2 takes the whole validation set)."""
+
+from npzf.sweep.resumable import sweep
+from npzf.sweep.signals import Signals
+from npzf.sweep.state_file import Accumulator, State, StateFile
+
+__all__ = ["Accumulator", "Signals", "State", "StateFile", "sweep"]

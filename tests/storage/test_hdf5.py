@@ -191,7 +191,10 @@ DAMAGES = {
     "unknown source": (row(sources=["x"]), "source 'x'"),
     "more than memory holds": (row("Conv", maps=10**13, window=1), "its architecture cannot be built"),
     "parameter missing": (replaced("parameters/fc/bias", None), "parameters/fc/bias of .* is missing, expected shape"),
-    "parameter of another shape": (replaced("parameters/fc/bias", np.zeros(4)), r"parameters/fc/bias of .* has shape \(4,\), expected \(3,\)"),
+    "parameter of another shape": (
+        replaced("parameters/fc/bias", np.zeros(4)),
+        r"parameters/fc/bias of .* has shape \(4,\), expected \(3,\)",
+    ),
     "parameter a folder": (lambda f: (replaced("parameters/fc/bias", None)(f), f.create_group("parameters/fc/bias")), "missing"),
     "parameter of text": (replaced("parameters/fc/bias", ["a", "b", "c"]), "damaged"),
     "classes not JSON": (replaced("classes", "["), "its classes or its preprocessing cannot be read"),

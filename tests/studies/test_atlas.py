@@ -146,7 +146,7 @@ def test_large_layers_are_summed_up_in_few_cells():
 
 
 def test_what_cannot_be_looked_at_is_refused():
-    with pytest.raises(ValueError, match="there are no images to look at"):
+    with pytest.raises(ValueError, match="number of images is 0"):
         map_statistics(tiny(), [], LAYERS)
     with pytest.raises(ValueError, match="layer is 'conv9', expected one of conv1"):
         look(layers=["conv9"])

@@ -8,7 +8,7 @@ from npzf.losses import softmax
 from npzf.studies import Occlusion, occlusion
 
 POSITION = (6, 3)  # the mark covers rows 6 to 8, columns 3 to 5
-X = marked([9], [POSITION]).images.pixels[0].astype(float)
+X = marked([9], [POSITION]).source.pixels[0].astype(float)
 
 
 def test_the_probability_falls_where_the_mark_is_hidden_and_only_there():

@@ -11,7 +11,7 @@ from npzf.studies import occlusion
 from npzf.studies.occlusion import total_activity
 
 POSITION = (6, 3)  # the mark covers rows 6 to 8, columns 3 to 5
-X = marked([9], [POSITION]).images.pixels[0].astype(float)
+X = marked([9], [POSITION]).source.pixels[0].astype(float)
 
 
 def test_the_activity_is_gone_where_the_mark_is_hidden_and_whole_where_it_is_not():

@@ -107,5 +107,5 @@ def test_pictures_of_a_fully_connected_layer_are_whole_images():
 def test_unknown_layers_and_no_images():
     with pytest.raises(ValueError, match="layer is 'conv2', expected one of conv1"):
         find(layers=["conv2"])
-    with pytest.raises(ValueError, match="there are no images to look at"):
+    with pytest.raises(ValueError, match="number of images is 0"):
         top_activations(seeker(), [], ["conv1"])

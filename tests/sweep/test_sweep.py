@@ -4,7 +4,7 @@ import signal
 
 import numpy as np
 import pytest
-from tiny_training import squares, tiny
+from tiny_training import Pictures, squares, tiny
 
 from npzf.data import EvaluationBatches
 from npzf.studies import map_statistics, top_activations
@@ -126,15 +126,26 @@ def test_the_file_of_another_pass_is_refused_and_left_alone(study, change, tmp_p
     with pytest.raises(KeyboardInterrupt):
         (surveyed if "classes" in change else tops)(Stopping(13), file)
     before = file.read_bytes()
-    with pytest.raises(ValueError, match=r"file.h5: begun with another net, image set or choice.*remove it"):
+    with pytest.raises(ValueError, match=r"file.h5 is of another net, image set or choice, expected these: .* remove the file"):
         study(**{"batches": Stopping(), "state_file": file, **change})
     assert file.read_bytes() == before
 
 
+def test_an_image_set_is_swept_as_its_batches_are(tmp_path):
+    equal(tops(Pictures(IMAGES)), tops(EvaluationBatches(squares(), 7, 128, tiny().preprocessing)))
+    equal(tops(squares(), tmp_path / "file.h5"), tops(Pictures(IMAGES)))
+
+
+def test_only_batches_that_can_be_entered_in_the_middle_have_a_state_file(tmp_path):
+    equal(tops(list(Stopping())), tops(Stopping()))
+    with pytest.raises(ValueError, match="images are 'list', expected an image set, SquareImages or Batches to resume a sweep"):
+        tops(list(Stopping()), tmp_path / "file.h5")
+
+
 def test_a_file_of_another_kind_is_refused(tmp_path):
     tiny().save(tmp_path / "net.h5")
-    with pytest.raises(ValueError, match=r"net.h5: HDF5, but not a half-done search saved by npzf"):
+    with pytest.raises(ValueError, match=r"format of .*net.h5 is 'npzf network', expected 'npzf sweep state'"):
         tops(Stopping(), tmp_path / "net.h5")
     (tmp_path / "cut.h5").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"cut.h5: not HDF5, or damaged, expected a half-done search"):
+    with pytest.raises(ValueError, match=r"cut.h5 is not HDF5, or damaged, expected a sweep state"):
         tops(Stopping(), tmp_path / "cut.h5")

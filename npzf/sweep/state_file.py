@@ -1,0 +1,90 @@
+"""The state of an unfinished sweep as HDF5 (figure 2 takes the whole validation set)."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Protocol
+
+import h5py
+import numpy as np
+
+from npzf.backend import to_numpy
+from npzf.data import Batches
+from npzf.network import Network
+from npzf.storage import hdf5
+
+KIND = "sweep state"
+
+State = dict[str, np.ndarray]
+
+
+class Accumulator(Protocol):
+    """What a sweep collects, and how that is stored and restored.
+
+    net: the network that computes it; choice: everything else that the result depends on, besides the images.
+    """
+
+    net: Network
+    choice: tuple
+
+    def add(self, x: np.ndarray, targets: np.ndarray, indices: np.ndarray) -> None:
+        """Takes one batch: x (n, H, W, C), targets as in ImageSet, indices (n,) into the image set."""
+
+    def state(self) -> State:
+        """Everything collected so far, name -> array."""
+
+    def restore(self, state: State) -> None:
+        """Continues from what state() returned."""
+
+
+class StateFile:
+    """The file that a sweep of these batches by this accumulator is stored in."""
+
+    def __init__(self, path: str | Path, accumulator: Accumulator, batches: Batches):
+        self.path, self.accumulator = Path(path), accumulator
+        self.identity = _identity(accumulator, batches)
+
+    def save(self, done: int) -> None:
+        """Stores the accumulator, which has had the first `done` images of the set."""
+
+        def write_contents(file: h5py.File) -> None:
+            file.attrs["identity"], file.attrs["done"] = self.identity, done
+            for name, array in self.accumulator.state().items():
+                file[f"state/{name}"] = array
+
+        hdf5.write(self.path, write_contents, KIND)
+
+    def resume(self) -> int:
+        """Restores the accumulator, if the file exists, and returns how many images of the set it has had.
+
+        ValueError if the file is of another sweep.
+        """
+        if not self.path.exists():
+            return 0
+        with hdf5.read(self.path, KIND) as file:
+            if file.attrs["identity"] != self.identity:
+                raise ValueError(
+                    f"{self.path} is of another net, image set or choice, expected these: finish that, or remove the file"
+                )
+            state: State = {}
+
+            def collect(name: str, item: h5py.Dataset | h5py.Group) -> None:
+                if isinstance(item, h5py.Dataset):
+                    state[name] = item[()]
+
+            file["state"].visititems(collect)
+            self.accumulator.restore(state)
+            return int(file.attrs["done"])
+
+
+def _identity(accumulator: Accumulator, batches: Batches) -> str:
+    """A digest of all that a sweep depends on: the net with its parameters, the accumulator's choice, the batches."""
+    net = accumulator.net
+    words = (type(accumulator).__name__, accumulator.choice, net.architecture(), batches.identity())
+    digest = hashlib.sha256(repr(words).encode())
+    for parameter in net.parameters.values():
+        digest.update(np.ascontiguousarray(to_numpy(parameter)).data)
+    for part in (net.preprocessing.mean, net.preprocessing.std):
+        digest.update(b"none" if part is None else np.ascontiguousarray(part, np.float64).data)
+    return digest.hexdigest()
