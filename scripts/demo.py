@@ -20,7 +20,7 @@ from npzf.training import Trainer, TrainingConfig, evaluate
 
 SIZE, RESIZE = 96, 112  # pixels
 # the decay clears away the noise that filters begin as, so that the pictures show what was learned
-RECIPE = TrainingConfig(epochs=16, batch=32, rate=0.005, factor=0.3, patience=2, decay=0.02)
+CONFIG = TrainingConfig(epochs=16, batch=32, rate=0.005, factor=0.3, patience=2, decay=0.02)
 KEPT = (1, 2, 4, 7, 11, 16)  # epochs of the evolution strip
 MAPS = 16  # maps on each top-nine sheet
 CANDIDATES = 6  # photographs tried for the occlusion map
@@ -36,10 +36,10 @@ def main(args) -> None:
     net.preprocessing = Preprocessing(mean_image(training, SIZE), net.preprocessing.std)
     net.to(args.device, args.precision)
     print(net.summary())
-    print(f"training for {RECIPE.epochs} epochs (guessing is wrong in {100 - 100 / len(classes):.1f} %)", flush=True)
+    print(f"training for {CONFIG.epochs} epochs (guessing is wrong in {100 - 100 / len(classes):.1f} %)", flush=True)
     layers = figures.conv_layers(net)
     evolution = Evolution(net, training, layers[1:])
-    trainer = Trainer(net, training, validation, out, RECIPE)
+    trainer = Trainer(net, training, validation, out, CONFIG)
     trainer.run(lambda t: evolution.keep(net, t.epoch) if t.epoch in KEPT else None)
     net = npzf.load(out / "best.h5").to(args.device, args.precision)
     score = evaluate(net, validation)
@@ -96,7 +96,7 @@ def _evolution(evolution: Evolution, out: Path) -> list[Section]:
         still, moving = figures.save_evolution(evolution, layer, out)
         epochs = f"{', '.join(map(str, evolution.epochs[:-1]))} and {evolution.epochs[-1]} epochs"
         sentence = (
-            f"LayerStatistics of {layer} chosen at random, and what their strongest activation among the training images looked like after "
+            f"Maps of {layer} chosen at random, and what their strongest activation among the training images looked like after "
             f"{epochs}."
         )
         sections.append(Section(f"Evolution of {layer} (figure 4)", sentence, still, f"Projections of maps of {layer} by epoch"))

@@ -29,7 +29,7 @@ def main(args) -> None:
     print(
         f"training on {len(trainer.batches.images)} images, testing on {len(trainer.validation)}; writing to {trainer.folder}/"
     )
-    _announce(args.keep, trainer.recipe.epochs)
+    _announce(args.keep, trainer.config.epochs)
     try:
         if trainer.batch == 0:  # an earlier run may have broken off between its checkpoint and the net to be kept
             _keep(trainer, args.keep)
@@ -62,7 +62,7 @@ def _new(args) -> Trainer:
     std = net.preprocessing.std if args.std is None else args.std
     net.preprocessing = Preprocessing(mean_image(training, net.input_shape[0]), std)
     net.to(args.device, args.precision)
-    recipe = TrainingConfig(
+    config = TrainingConfig(
         epochs=TrainingConfig.epochs if args.epochs is None else args.epochs,
         batch=args.batch,
         rate=args.rate,
@@ -73,7 +73,7 @@ def _new(args) -> Trainer:
         seed=args.seed,
         save_every=args.save_every,
     )
-    return Trainer(net, training, validation, args.out, recipe)
+    return Trainer(net, training, validation, args.out, config)
 
 
 def _sets(args, net):

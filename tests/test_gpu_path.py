@@ -119,8 +119,8 @@ def test_training_resumes_bit_by_bit(gpu, tmp_path):
 
     def trainer(folder, epochs, save_every=0):
         net = tiny("float32").to("cuda")
-        recipe = TrainingConfig(epochs=epochs, batch=7, rate=0.02, save_every=save_every)
-        return Trainer(net, squares(), squares(9, seed=1), tmp_path / folder, recipe)
+        config = TrainingConfig(epochs=epochs, batch=7, rate=0.02, save_every=save_every)
+        return Trainer(net, squares(), squares(9, seed=1), tmp_path / folder, config)
 
     whole = trainer("whole", 2)
     whole.run()
@@ -133,7 +133,7 @@ def test_training_resumes_bit_by_bit(gpu, tmp_path):
     resumed.run()
     for name, value in whole.net.parameters.items():
         np.testing.assert_array_equal(to_numpy(value), to_numpy(resumed.net.parameters[name]))
-    assert [row["validation_loss"] for row in whole.rows] == [row["validation_loss"] for row in resumed.rows]
+    assert [row["validation_loss"] for row in whole.log_rows] == [row["validation_loss"] for row in resumed.log_rows]
 
 
 def test_studies(gpu):

@@ -258,8 +258,8 @@ TRAINING = {
     "no folder": (["{images}/none", "{images}/validation"], "none does not exist, expected one folder for each class"),
     "no packed file": (["{images}/none.h5", "{images}/validation"], "none.h5"),
     "truncated image": (["{images}/cut", "{images}/validation"], "1 of 5 images cannot be decoded, expected at most 1 %; one is"),
-    "more classes": (["{images}/train", "{images}/three"], "the images have 3 classes, the net 2"),
-    "other classes": (["{images}/train", "{images}/others"], "a class 'cow' where the net has 'bee'"),
+    "more classes": (["{images}/train", "{images}/three"], "the images have 3 classes, expected 2, as the net"),
+    "other classes": (["{images}/train", "{images}/others"], "a class 'cow', expected 'bee', as the net"),
     "resize": (["{images}/train", "{images}/validation", "--resize", "63"], "--resize is 63, expected at least the crop of 64"),
     "size": (["{images}/train", "{images}/validation", "--size", "8"], "layer 'pool2': input side is 1"),
     "epochs": (["{images}/train", "{images}/validation", "--epochs", "0"], "epochs is 0"),
@@ -311,8 +311,8 @@ def test_bad_checkpoints_are_refused_in_one_line(images, trained, tmp_path, scri
 
 
 USES = {
-    "classes of another number": (["evaluate", "{net}", "{images}/three"], "three has 3 classes, the net 2"),
-    "the embedded classes": (["evaluate", "{net}"], "embedded has 12 classes, the net 2"),
+    "classes of another number": (["evaluate", "{net}", "{images}/three"], "three has 3 classes, expected 2, as the net"),
+    "the embedded classes": (["evaluate", "{net}"], "embedded has 12 classes, expected 2, as the net"),
     "resize": (["evaluate", "{net}", "{images}/validation", "--resize", "10"], "--resize is 10, expected at least the crop"),
     "maps": (["visualize", "{net}", "{images}/validation", "--maps", "-1"], "--maps is -1, expected 0 for all of them"),
     "unknown layer": (["visualize", "{net}", "{images}/validation", "--layers", "conv9"], "layer is 'conv9', expected one of"),

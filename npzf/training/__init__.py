@@ -1,8 +1,10 @@
 """Training (section 3): SGD with the filter clip, the schedule, the loop, checkpoints, and errors on images not trained on."""
 
+from npzf.training.checks import Diverged, check_classes
+from npzf.training.config import TrainingConfig
 from npzf.training.evaluation import Score, evaluate
 from npzf.training.schedule import Plateau
 from npzf.training.sgd import SGD
-from npzf.training.trainer import Diverged, Trainer, TrainingConfig, check_classes
+from npzf.training.trainer import Trainer
 
 __all__ = ["SGD", "Diverged", "Plateau", "Score", "Trainer", "TrainingConfig", "check_classes", "evaluate"]

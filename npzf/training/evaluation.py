@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from npzf.backend import to_numpy
-from npzf.data import EvaluationBatches, SquareImages, ten_crops
-from npzf.losses import softmax
+from npzf.data import EvaluationBatches, ImageSet, SquareImages, TenCropBatches, fit_to_net, one_class_each
 from npzf.network import Network
+from npzf.predict import probabilities
 
 
 @dataclass(frozen=True)
 class Score:
-    """Mean cross-entropy in nats, top-1 and top-5 error in percent, over so many images."""
+    """Mean cross-entropy in nats, top-1 and top-5 error in percent, and the number of images."""
 
     loss: float
     error: float
@@ -23,33 +21,30 @@ class Score:
     images: int
 
 
-def evaluate(net: Network, squares: SquareImages, crops: int = 1, batch: int = 128) -> Score:
-    """The net's score on these images; ValueError unless crops is 1 or 10, or if a label is not one of the net's classes."""
-    loss = wrong = wrong5 = images = 0
-    for p, labels, _ in probabilities(net, squares, crops, batch):
-        if labels.max() >= p.shape[1]:
-            raise ValueError(f"labels run to {labels.max()}, expected below {p.shape[1]}, the net's number of classes")
-        own = p[np.arange(len(p)), labels]
-        order = np.argsort(-p, axis=1, kind="stable")  # of equals the first, as argmax has it
-        rank = (order == labels[:, None]).argmax(1)  # how many classes come before the true one
-        loss -= float(np.log(np.maximum(own, np.finfo(p.dtype).tiny)).sum())
-        wrong, wrong5, images = wrong + int((rank >= 1).sum()), wrong5 + int((rank >= 5).sum()), images + len(p)
-    return Score(loss / images, 100 * wrong / images, 100 * wrong5 / images, images)
+def evaluate(net: Network, images: ImageSet | SquareImages, crops: int = 1, batch: int = 128) -> Score:
+    """The net's score on these images; those that cannot be decoded are left out.
 
-
-def probabilities(net: Network, squares: SquareImages, crops: int, batch: int) -> Iterator[tuple[np.ndarray, ...]]:
-    """(probabilities (n, classes), labels (n,), indices (n,)); with ten crops the mean of their softmax outputs."""
-    size = net.input_shape[0]
+    crops: 1, the centre, or 10, corners and centre, mirrored, whose probabilities are averaged; batch: crops in one forward pass.
+    ValueError for another number of crops, for several labels an image, or if a target is not one of the net's classes.
+    """
+    squares = fit_to_net(net, images)
+    one_class_each(squares.source.targets)
+    rows, columns, _ = net.input_shape
     if crops == 1:
-        for x, labels, indices in net.fed(EvaluationBatches(squares, size, batch, net.preprocessing)):
-            yield softmax(to_numpy(net.forward(x))), labels, indices
+        batches = EvaluationBatches(squares, (rows, columns), batch, net.preprocessing)
     elif crops == 10:
-        few = max(1, batch // 10)
-        for start in range(0, len(squares), few):
-            pixels, indices = squares.take(range(start, min(start + few, len(squares))))
-            if len(indices):
-                x = net.preprocessing.apply(ten_crops(pixels, size).reshape(-1, size, size, 3))
-                p = softmax(to_numpy(net.forward(x))).reshape(len(indices), 10, -1).mean(1)
-                yield p, squares.source.targets[indices], indices
+        batches = TenCropBatches(squares, (rows, columns), max(1, batch // 10), net.preprocessing)
     else:
         raise ValueError(f"crops is {crops}, expected 1 (centre) or 10 (corners and centre, mirrored)")
+    loss, wrong, wrong5, count = 0.0, 0, 0, 0
+    for p, targets, _ in probabilities(net, batches):
+        if targets.max() >= p.shape[1]:
+            raise ValueError(f"targets run to {targets.max()}, expected below {p.shape[1]}, the net's number of classes")
+        p_target = p[np.arange(len(p)), targets]
+        order = np.argsort(-p, axis=1, kind="stable")  # ties: the first class, as in argmax
+        rank = (order == targets[:, None]).argmax(1)  # number of classes before the true one
+        loss -= float(np.log(np.maximum(p_target, np.finfo(p.dtype).tiny)).sum())
+        wrong, wrong5, count = wrong + int((rank >= 1).sum()), wrong5 + int((rank >= 5).sum()), count + len(p)
+    if not count:
+        raise ValueError("number of images is 0, expected at least one")
+    return Score(loss / count, 100 * wrong / count, 100 * wrong5 / count, count)

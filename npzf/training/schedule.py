@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass
 class Plateau:
-    """rate is multiplied by `factor` once `patience` epochs have brought no lower validation error (percent)."""
+    """Multiplies rate by factor once `patience` epochs have brought no lower validation error (percent).
+
+    best: the lowest error so far; waited: epochs since. ValueError for values out of range.
+    """
 
     rate: float
     patience: int
@@ -15,15 +18,16 @@ class Plateau:
     best: float = float("inf")
     waited: int = 0
 
-    def __post_init__(self):
-        if not (self.rate > 0 and 0 < self.factor < 1 and self.patience >= 1):
-            raise ValueError(
-                f"rate is {self.rate}, factor {self.factor}, patience {self.patience}, "
-                "expected rate > 0, factor between 0 and 1, patience >= 1 epochs"
-            )
+    def __post_init__(self) -> None:
+        if not self.rate > 0:
+            raise ValueError(f"rate is {self.rate}, expected more than 0")
+        if not 0 < self.factor < 1:
+            raise ValueError(f"factor is {self.factor}, expected between 0 and 1")
+        if not self.patience >= 1:
+            raise ValueError(f"patience is {self.patience}, expected at least 1 epoch")
 
     def update(self, error: float) -> bool:
-        """Takes an epoch's validation error; whether the rate has been lowered for the next one."""
+        """Takes the validation error of an epoch; returns whether the rate of the next one is lowered."""
         if error < self.best:
             self.best, self.waited = error, 0
             return False

@@ -8,11 +8,11 @@ from assertions import normal
 from tiny_training import Pictures, squares, tiny
 
 from npzf import layers
-from npzf.data import SquareImages, centre_crop, ten_crops
+from npzf.data import EvaluationBatches, SquareImages, TenCropBatches, centre_crop, ten_crops
 from npzf.losses import softmax
 from npzf.network import Network
+from npzf.predict import probabilities
 from npzf.training import evaluate
-from npzf.training.evaluation import probabilities
 
 
 class Told(Pictures):
@@ -89,7 +89,7 @@ def test_the_batch_does_not_matter(crops, batch):
 
 def test_one_crop_is_the_centre():
     net, some = tiny(), squares(4)
-    ((p, labels, indices),) = probabilities(net, some, 1, 100)
+    ((p, labels, indices),) = probabilities(net, EvaluationBatches(some, 7, 100, net.preprocessing))
     x = net.preprocessing.apply(centre_crop(some.source.pixels, 7))
     np.testing.assert_allclose(p, softmax(net.forward(x)), rtol=1e-12)
     assert labels.tolist() == [0, 1, 2, 0] and indices.tolist() == [0, 1, 2, 3]
@@ -98,7 +98,7 @@ def test_one_crop_is_the_centre():
 def test_ten_crops_are_the_mean_of_the_softmax_outputs():
     """Not the softmax of the mean score: the paper averages probabilities (Table 2)."""
     net, some = tiny(), squares(4)
-    ((p, labels, indices),) = probabilities(net, some, 10, 100)
+    ((p, labels, indices),) = probabilities(net, TenCropBatches(some, 7, 10, net.preprocessing))
     for i, crops in enumerate(ten_crops(some.source.pixels, 7)):
         expected = np.mean([softmax(net.forward(net.preprocessing.apply(crop[None])))[0] for crop in crops], axis=0)
         np.testing.assert_allclose(p[i], expected, rtol=1e-12)
@@ -127,8 +127,25 @@ def refused(named, *arguments, **options):
     assert "\n" not in str(caught.value)
 
 
-def test_labels_beyond_the_nets_classes():
-    refused("labels run to 2, expected below 2, the net's number of classes", tiny(outputs=2), squares(6))
+def test_targets_beyond_the_nets_classes():
+    refused("targets run to 2, expected below 2, the net's number of classes", tiny(outputs=2), squares(6))
+
+
+def test_several_labels_an_image_are_refused():
+    images = Pictures(6)
+    images.targets = np.eye(3)[images.targets]
+    refused(r"targets have shape \(6, 3\), expected \(6,\): one class an image", tiny(), images)
+
+
+def test_image_sets_are_resized_for_the_net():
+    """To 8 pixels for a net of 7."""
+    for crops in (1, 10):
+        assert evaluate(tiny(), Pictures(6), crops) == evaluate(tiny(), squares(6), crops)
+
+
+def test_no_images():
+    images = Pictures(0)
+    refused("number of images is 0, expected at least one", tiny(), images)
 
 
 @pytest.mark.parametrize("crops", [0, 2, 5])
@@ -141,7 +158,7 @@ def test_images_smaller_than_the_crop():
         refused("7", tiny(), SquareImages(Pictures(6), 6), crops)
 
 
-def test_the_scaling_of_the_net_is_applied():
+def test_the_preprocessing_of_the_net_is_applied():
     net, plain = tiny(), tiny()
     plain.preprocessing = type(plain.preprocessing)()
     assert evaluate(net, squares(6)).loss != evaluate(plain, squares(6)).loss

@@ -38,6 +38,6 @@ def test_patience_of_one_and_another_factor():
     "options", [{"rate": 0}, {"rate": -1}, {"patience": 0}, {"factor": 1}, {"factor": 0}, {"rate": float("nan")}]
 )
 def test_bad_arguments_are_named_in_one_line(options):
-    with pytest.raises(ValueError, match=f"{next(iter(options))} (is )?{next(iter(options.values()))}") as caught:
+    with pytest.raises(ValueError, match=f"{next(iter(options))} is {next(iter(options.values()))}") as caught:
         Plateau(**({"rate": 1.0, "patience": 2} | options))
     assert "\n" not in str(caught.value)

@@ -13,15 +13,17 @@ import pytest
 from tiny_training import Pictures, squares, tiny
 
 import npzf
+from npzf import layers
 from npzf.data import SquareImages
+from npzf.network import Network
 from npzf.training import Diverged, Trainer, TrainingConfig, checkpoint, evaluate, trainer
 
-RECIPE = {"epochs": 3, "batch": 7, "rate": 0.02, "decay": 1e-3, "patience": 1}  # five batches an epoch, the last of two images
+CONFIG = {"epochs": 3, "batch": 7, "rate": 0.02, "decay": 1e-3, "patience": 1}  # five batches an epoch, the last of two images
 
 
 def make(folder, net=None, training=None, validation=None, **changes):
     return Trainer(
-        net or tiny(), training or squares(), validation or squares(9, seed=1), folder, TrainingConfig(**RECIPE | changes)
+        net or tiny(), training or squares(), validation or squares(9, seed=1), folder, TrainingConfig(**CONFIG | changes)
     )
 
 
@@ -36,7 +38,7 @@ def everything(path):
         file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
         state = json.loads(file["training"].attrs["state"])
         state["epoch_totals"].pop("seconds")
-        for row in state["rows"]:
+        for row in state["log_rows"]:
             row.pop("images_per_second")
         return {name: np.asarray(value).tobytes() for name, value in arrays.items()}, state
 
@@ -92,8 +94,8 @@ def test_the_first_ten_losses_are_those_frozen_here(monkeypatch, tmp_path):
 def test_the_net_learns(tmp_path):
     made = make(tmp_path, epochs=12, patience=5)
     made.run()
-    assert made.rows[0]["validation_error"] > 10 and made.rows[-1]["validation_error"] == 0
-    assert made.rows[-1]["train_loss"] < made.rows[0]["train_loss"] / 3
+    assert made.log_rows[0]["validation_error"] > 10 and made.log_rows[-1]["validation_error"] == 0
+    assert made.log_rows[-1]["train_loss"] < made.log_rows[0]["train_loss"] / 3
 
 
 def interrupt(monkeypatch, batch, number=signal.SIGINT):
@@ -149,7 +151,7 @@ def test_resumed_after_a_crash_from_the_last_checkpoint_inside_the_epoch(monkeyp
     again.run()
     (arrays, state), (expected, expected_state) = (everything(f / "checkpoint.h5") for f in (tmp_path, uninterrupted))
     assert arrays == expected
-    state["recipe"].pop("save_every"), expected_state["recipe"].pop("save_every")
+    state["config"].pop("save_every"), expected_state["config"].pop("save_every")
     assert state == expected_state
 
 
@@ -178,7 +180,7 @@ def test_the_numbers_of_the_log(monkeypatch, tmp_path, uninterrupted):
     losses = record(monkeypatch)
     made = make(tmp_path, epochs=1)
     made.run()
-    row, score = made.rows[0], evaluate(made.net, made.validation)
+    row, score = made.log_rows[0], evaluate(made.net, made.validation)
     assert row["train_loss"] == pytest.approx(np.average(losses, weights=[7, 7, 7, 7, 2]))  # a mean over images, not batches
     assert (row["validation_loss"], row["validation_error"]) == pytest.approx((score.loss, score.error))
     assert (row["train_error"] * 30 / 100) == pytest.approx(round(row["train_error"] * 30 / 100))
@@ -191,7 +193,7 @@ def test_the_rate_falls_when_the_validation_error_does_not(tmp_path, caplog, mon
     made = make(tmp_path, epochs=5, factor=0.5)
     with caplog.at_level(logging.INFO, "npzf"):
         made.run()
-    assert [row["rate"] for row in made.rows] == [0.02, 0.02, 0.02, 0.01, 0.005]
+    assert [row["rate"] for row in made.log_rows] == [0.02, 0.02, 0.02, 0.01, 0.005]
     assert ["rate lowered to" in message for message in caplog.messages if message.startswith("epoch")] == [False] * 2 + [
         True
     ] * 2 + [False]
@@ -212,7 +214,7 @@ def trainer_score(error):
 
 def test_after_each_epoch_the_trainer_is_shown(tmp_path):
     seen = []
-    make(tmp_path).run(lambda t: seen.append((t.epoch, t.batch, len(t.rows), t.path.exists())))
+    make(tmp_path).run(lambda t: seen.append((t.epoch, t.batch, len(t.log_rows), t.path.exists())))
     assert seen == [(1, 0, 1, True), (2, 0, 2, True), (3, 0, 3, True)]
 
 
@@ -227,7 +229,9 @@ def test_a_loss_that_is_no_number_stops_and_the_last_checkpoint_stays(tmp_path, 
         for number, (x, labels, indices) in enumerate(batches):
             yield (x * np.nan if number == 2 else x), labels, indices
 
-    with pytest.raises(Diverged, match=r"the loss in epoch 2, batch 3 is nan: .* try a rate below 0\.02") as caught:
+    with pytest.raises(
+        Diverged, match=r"the loss in epoch 2, batch 3 is nan, expected a finite number: .* try a rate below 0\.02"
+    ) as caught:
         made.run(spoil)
     assert "\n" not in str(caught.value)
     assert made.path.read_bytes() == made.before
@@ -239,7 +243,7 @@ def test_a_loss_that_is_no_number_stops_and_the_last_checkpoint_stays(tmp_path, 
 def test_a_rate_that_blows_the_net_up_stops_and_nothing_of_it_is_best(tmp_path, dtype):
     """All in the only batch of an epoch: the loss before it is a number, the net after it is none."""
     made = make(tmp_path, net=tiny(dtype), rate=1e200, batch=30, filter_rms=None)
-    with pytest.raises(Diverged, match=r"the validation loss after epoch 1 is nan"):
+    with pytest.raises(Diverged, match=r"the validation loss after epoch 1 is nan, expected a finite number"):
         made.run()
     assert list(tmp_path.iterdir()) == []
 
@@ -250,7 +254,7 @@ def test_a_net_that_only_guesses_is_warned_of_once_an_epoch(tmp_path, caplog):
     make(tmp_path, net=net, rate=1e-12, epochs=2).run()
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(warnings) == 2
-    assert f"still sits at ln 3 = {math.log(3):.3f}" in warnings[0] and "weight_init='he'" in warnings[0]
+    assert f"is still at ln 3 = {math.log(3):.3f}" in warnings[0] and "weight_init='he'" in warnings[0]
 
 
 def test_a_net_that_learns_is_not_warned_of(tmp_path, caplog):
@@ -259,7 +263,7 @@ def test_a_net_that_learns_is_not_warned_of(tmp_path, caplog):
     assert [r for r in caplog.records if r.levelno == logging.WARNING] == []
 
 
-def test_the_checkpoint_has_scaling_and_classes(tmp_path):
+def test_the_checkpoint_has_preprocessing_and_classes(tmp_path):
     net = tiny()
     net.classes = Pictures.classes
     make(tmp_path, net=net, epochs=1).run()
@@ -270,30 +274,49 @@ def test_the_checkpoint_has_scaling_and_classes(tmp_path):
 
 
 def test_classes_must_be_the_nets(tmp_path):
-    refused("the images have 3 classes, the net 4", make, tmp_path, net=tiny(outputs=4))
+    refused("the images have 3 classes, expected 4, as the net", make, tmp_path, net=tiny(outputs=4))
     net = tiny()
     net.classes = ("ant", "cow", "cat")
-    refused("the images have a class 'bee' where the net has 'cow'", make, tmp_path, net=net)
+    refused("the images have a class 'bee', expected 'cow', as the net", make, tmp_path, net=net)
     two = Pictures(6)
     two.classes, two.targets = ("ant", "bee"), two.targets % 2
-    refused("the images have 2 classes, the net 3", make, tmp_path, validation=SquareImages(two, 8))
+    refused("the images have 2 classes, expected 3, as the net", make, tmp_path, validation=SquareImages(two, 8))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_several_labels_an_image_are_refused(tmp_path):
+    several = Pictures(6)
+    several.targets = np.eye(3, dtype=bool)[several.targets]
+    refused(r"targets have shape \(6, 3\), expected \(6,\): one class an image", make, tmp_path, training=several)
+
+
+def test_image_sets_are_resized_for_the_net(tmp_path, uninterrupted):
+    """To 8 pixels for a net of 7."""
+    make(tmp_path, training=Pictures(30), validation=Pictures(9, seed=1)).run()
+    assert everything(tmp_path / "checkpoint.h5") == everything(uninterrupted / "checkpoint.h5")
+
+
+def test_a_net_whose_input_is_no_square_is_trained_on_crops_of_its_shape(tmp_path):
+    net = Network((4, 7, 3), [("flatten", layers.Flatten()), ("fc", layers.FullyConnected(3))])
+    made = make(tmp_path, net=net, epochs=1)
+    made.run()
+    assert made.batches.size == (4, 7) and math.isfinite(made.log_rows[0]["validation_loss"])
 
 
 @pytest.mark.parametrize(
     ("options", "named"),
     [
         ({"epochs": 0}, "epochs is 0"),
-        ({"save_every": -1}, "save_every -1"),
+        ({"save_every": -1}, "save_every is -1"),
         ({"batch": 0}, "batch is 0"),
         ({"rate": -1}, "rate is -1"),
         ({"momentum": 1}, "momentum 1"),
-        ({"patience": 0}, "patience 0"),
+        ({"patience": 0}, "patience is 0"),
         ({"seed": -1}, "seed is -1"),
         ({"filter_rms": 0}, "filter_rms is 0"),
     ],
 )
-def test_bad_recipes_are_named_in_one_line(tmp_path, options, named):
+def test_bad_configs_are_named_in_one_line(tmp_path, options, named):
     refused(named, make, tmp_path, **options)
 
 
@@ -309,7 +332,7 @@ def test_images_that_cannot_be_decoded_are_left_out(tmp_path):
 def test_a_batch_of_which_nothing_can_be_decoded_is_passed_over(tmp_path):
     made = make(tmp_path, training=SquareImages(Pictures(120, bad=[5]), 8), batch=1, epochs=1)
     made.run()
-    assert math.isfinite(made.rows[0]["train_loss"])
+    assert math.isfinite(made.log_rows[0]["train_loss"])
 
 
 def test_more_than_one_percent_stops_in_one_line(tmp_path):
@@ -318,7 +341,7 @@ def test_more_than_one_percent_stops_in_one_line(tmp_path):
 
 def test_a_network_without_training_state_is_no_checkpoint(tmp_path):
     tiny().save(tmp_path / "checkpoint.h5")
-    refused("a network without training state", resume, tmp_path)
+    refused("is a network without training state, expected a checkpoint", resume, tmp_path)
 
 
 def change_state(**changes):
@@ -333,7 +356,7 @@ def change_state(**changes):
 @pytest.mark.parametrize(
     "change",
     [
-        change_state(recipe={"epoch": 3}),
+        change_state(config={"epoch": 3}),
         change_state(schedule={}),
         change_state(batch=None),
         change_state(random=None),
@@ -354,6 +377,6 @@ def test_a_damaged_training_state_is_named_in_one_line(tmp_path, uninterrupted, 
 
 def test_reading_a_checkpoint_gives_what_was_saved(uninterrupted):
     net, state = checkpoint.read(uninterrupted / "checkpoint.h5")
-    assert (state["epoch"], state["batch"], len(state["rows"])) == (3, 0, 3)
-    assert TrainingConfig(**state["recipe"]) == TrainingConfig(**RECIPE)
-    assert evaluate(net, squares(9, seed=1)).error == pytest.approx(state["rows"][-1]["validation_error"])
+    assert (state["epoch"], state["batch"], len(state["log_rows"])) == (3, 0, 3)
+    assert TrainingConfig(**state["config"]) == TrainingConfig(**CONFIG)
+    assert evaluate(net, squares(9, seed=1)).error == pytest.approx(state["log_rows"][-1]["validation_error"])

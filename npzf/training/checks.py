@@ -1,0 +1,36 @@
+"""What training checks: classes before it begins, and a loss that stays at that of guessing (section 3)."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from npzf.data import SquareImages, one_class_each
+from npzf.network import Network
+
+log = logging.getLogger("npzf")
+
+
+class Diverged(ArithmeticError):
+    """The loss is NaN or infinite."""
+
+
+def check_classes(net: Network, images: SquareImages, subject: str = "the images have") -> None:
+    """ValueError, beginning with the subject, unless each image has one class and the images' classes are the net's."""
+    outputs, classes = net.shapes[net.last][0], images.source.classes
+    if len(classes) != outputs:
+        raise ValueError(f"{subject} {len(classes)} classes, expected {outputs}, as the net")
+    if net.classes is not None and tuple(classes) != tuple(net.classes):
+        first, expected = next(pair for pair in zip(classes, net.classes, strict=True) if pair[0] != pair[1])
+        raise ValueError(f"{subject} a class {first!r}, expected {expected!r}, as the net")
+    one_class_each(images.source.targets)
+
+
+def warn_if_at_chance(loss: float, classes: int) -> None:
+    """Logs a warning if an epoch's mean loss is that of guessing, ln(classes); section 3's initial weights often stay there."""
+    if loss > 0.99 * math.log(classes):
+        log.warning(
+            "the loss, %.3f, is still at ln %d = %.3f, that of guessing: try He initialisation (weight_init='he'), another rate, "
+            "or input in about [-128, 128]",
+            *(loss, classes, math.log(classes)),
+        )

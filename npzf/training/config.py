@@ -1,0 +1,34 @@
+"""The numbers that a training run depends on: what section 3 fixes, and what it leaves open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npzf.training.sgd import FILTER_RMS, MOMENTUM
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Defaults of section 3 where it gives them.
+
+    rate: step per unit of gradient; decay: weight decay; filter_rms: the largest RMS of a filter, None for no clip; patience:
+    epochs without a lower validation error, after which the rate is multiplied by factor; save_every: batches between
+    checkpoints within an epoch, 0 for none but at its end. ValueError for values out of range.
+    """
+
+    epochs: int = 70  # section 3
+    batch: int = 128  # section 3
+    rate: float = 1e-2  # section 3
+    momentum: float = MOMENTUM
+    decay: float = 0.0  # section 3 mentions none
+    filter_rms: float | None = FILTER_RMS
+    patience: int = 5
+    factor: float = 0.1
+    seed: int = 0
+    save_every: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise ValueError(f"epochs is {self.epochs}, expected at least 1")
+        if self.save_every < 0:
+            raise ValueError(f"save_every is {self.save_every}, expected at least 0 batches")
