@@ -67,7 +67,7 @@ def table(depth: int, names: list[str], diagnoses: list, noise: np.ndarray, args
 
 if __name__ == "__main__":
     parser = cli.parser(
-        __doc__.splitlines()[0], "python scripts/architecture.py runs/zfnet/best.h5 runs/krizhevsky/best.h5 --images photos/val"
+        __doc__.splitlines()[0], "npzf architecture runs/zfnet/best.h5 runs/krizhevsky/best.h5 --images photos/val"
     )
     parser.add_argument("checkpoints", nargs="+", help="networks saved by npzf, to be compared")
     parser.add_argument(

@@ -81,7 +81,7 @@ def introduction(net: npzf.Network, found: MapStatistics, args) -> str:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "python scripts/atlas.py runs/demo/best.h5 embedded --out runs/atlas")
+    parser = cli.parser(__doc__.splitlines()[0], "npzf atlas runs/demo/best.h5 embedded --out runs/atlas")
     parser.add_argument("checkpoint", help="a network saved by npzf")
     parser.add_argument("images", help="folder of images or of class folders, .h5, or 'embedded'")
     parser.add_argument("--split", choices=["train", "validation"], default="validation", help="of .h5 files and 'embedded'")

@@ -18,7 +18,8 @@ EMBEDDED = "embedded"
 
 def parser(description: str, example: str) -> argparse.ArgumentParser:
     """A parser whose --help ends with an example."""
-    made = argparse.ArgumentParser(description=description, epilog=f"example: {example}")
+    name = Path(sys.argv[0]).stem
+    made = argparse.ArgumentParser(prog=f"npzf {name}", description=description, epilog=f"example: {example}")
     made.add_argument("--threads", type=int, help="CPU threads (default: all processors)")
     made.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to compute (default cpu)")
     made.add_argument("--precision", choices=["fp32", "tf32"], default="fp32", help="of products on a GPU (default fp32)")

@@ -185,7 +185,7 @@ def write(out: Path, rows: dict[str, list[Panel]], side: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "python scripts/compare.py dog.jpg runs/photos/best.h5 --layer relu5 --map 12")
+    parser = cli.parser(__doc__.splitlines()[0], "npzf compare dog.jpg runs/photos/best.h5 --layer relu5 --map 12")
     parser.add_argument("image", help="one photograph of any size")
     parser.add_argument("checkpoint", help="a network saved by npzf, with class scores")
     parser.add_argument("--layer", help="layer of the unit and of Grad-CAM (default: the last with maps, below its pooling)")

@@ -53,7 +53,7 @@ def exhibit(net: npzf.Network, x: np.ndarray, parts: dict[str, np.ndarray], size
 
 if __name__ == "__main__":
     parser = cli.parser(
-        __doc__.splitlines()[0], "python scripts/correspondence.py runs/photos/best.h5 dogs/landmarks.json --layers pool5 relu7"
+        __doc__.splitlines()[0], "npzf correspondence runs/photos/best.h5 dogs/landmarks.json --layers pool5 relu7"
     )
     parser.add_argument("checkpoint", help="a network saved by npzf")
     parser.add_argument("landmarks", help='JSON beside the images: {"image.jpg": {"nose": [x, y], ...}, ...}, in pixels')

@@ -131,6 +131,6 @@ def _occlusion(net, squares: SquareImages, out: Path) -> Section:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "python scripts/demo.py --out runs/demo")
+    parser = cli.parser(__doc__.splitlines()[0], "npzf demo --out runs/demo")
     parser.add_argument("--out", default="runs/demo", help="folder to write to, over an earlier demo (default runs/demo)")
     cli.run(main, parser.parse_args())

@@ -21,7 +21,7 @@ def main(args) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "python scripts/evaluate.py runs/demo/best.h5 embedded --crops 10")
+    parser = cli.parser(__doc__.splitlines()[0], "npzf evaluate runs/demo/best.h5 embedded --crops 10")
     parser.add_argument("checkpoint", help="a network saved by npzf")
     parser.add_argument("images", nargs="?", default=cli.EMBEDDED, help="folder of class folders, .h5, or 'embedded' (default)")
     parser.add_argument("--crops", type=int, choices=[1, 10], default=1)

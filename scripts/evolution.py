@@ -14,7 +14,7 @@ from npzf.studies import Evolution
 def main(args) -> None:
     kept = cli.kept_nets(args.run)
     if not kept:
-        raise ValueError(f"{args.run} has no epochs/*.h5: train with scripts/train.py --keep 1 2 5 10, which keeps nets there")
+        raise ValueError(f"{args.run} has no epochs/*.h5: train with npzf train --keep 1 2 5 10, which keeps nets there")
     first = npzf.load(next(iter(kept.values())))
     squares = cli.squares(args.images, args.split, first, args.resize, labels=False)
     evolution = Evolution(first, squares, args.layers or figures.main_layers(first), args.maps, args.seed)
@@ -27,7 +27,7 @@ def main(args) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "python scripts/evolution.py runs/photos photos/train --layers conv3 conv5")
+    parser = cli.parser(__doc__.splitlines()[0], "npzf evolution runs/photos photos/train --layers conv3 conv5")
     parser.add_argument("run", help="folder that train.py --keep wrote to")
     parser.add_argument(
         "images", nargs="?", default=cli.EMBEDDED, help="folder of images or of class folders, .h5, or 'embedded' (default)"

@@ -48,7 +48,7 @@ def some_layers(net: npzf.Network) -> list[str]:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "python scripts/explain.py dog.jpg runs/photos/best.h5 --layers conv2 conv5")
+    parser = cli.parser(__doc__.splitlines()[0], "npzf explain dog.jpg runs/photos/best.h5 --layers conv2 conv5")
     parser.add_argument("image", help="one photograph of any size")
     parser.add_argument("checkpoint", help="a network saved by npzf, with class scores")
     parser.add_argument("--layers", nargs="+", help=f"layers to look into (default: up to {LAYERS} of them)")

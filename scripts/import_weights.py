@@ -32,9 +32,7 @@ def class_names(path: str, net: npzf.Network) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(
-        __doc__.splitlines()[0], "python scripts/import_weights.py weights.h5 --net squeezenet --out runs/squeezenet.h5"
-    )
+    parser = cli.parser(__doc__.splitlines()[0], "npzf import_weights weights.h5 --net squeezenet --out runs/squeezenet.h5")
     parser.add_argument("file", help="HDF5 with NAME/weight, NAME/bias and the attributes layout, input, mean, std")
     parser.add_argument("--net", choices=NETS, required=True, help="alexnet: without its fully connected layers")
     parser.add_argument("--classes", help="text file with the name of one class a line, in the order of the outputs")

@@ -56,7 +56,7 @@ def report(study, names) -> None:
 if __name__ == "__main__":
     parser = cli.parser(
         __doc__.splitlines()[0],
-        "python scripts/invariance.py runs/photos/best.h5 dog.jpg cat.jpg --labels 3 1 --out runs/invariance.png",
+        "npzf invariance runs/photos/best.h5 dog.jpg cat.jpg --labels 3 1 --out runs/invariance.png",
     )
     parser.add_argument("checkpoint", help="a network saved by npzf, with class scores")
     parser.add_argument("images", nargs="+", help="up to seven photographs; the paper has five")

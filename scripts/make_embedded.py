@@ -6,8 +6,8 @@ photographs), so three of the twelve, chosen for parts that can be seen, have fe
 grand_piano 79, butterfly 71, sunflower 65. Each image is its centre square at 128 x 128 pixels, as JPEG of
 the best quality that keeps the file within 6,000,000 bytes.
 
-Example:
-    python scripts/make_embedded.py caltech101/101_ObjectCategories
+example:
+    npzf make_embedded caltech101/101_ObjectCategories
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import npzf
 from npzf.data import ClassFolders, square, write_packed
 
 CLASSES = ("Faces_easy", "Leopards", "Motorbikes", "airplanes", "bonsai", "butterfly")
@@ -59,9 +60,11 @@ def encode(squares: list[np.ndarray], largest: int) -> tuple[list[bytes], int]:
 
 def main() -> None:
     """Read the folder, write the file, print what it holds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="npzf make_embedded", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path, help="Caltech-101's folder 101_ObjectCategories")
-    default = Path(__file__).parents[1] / "npzf/data/embedded.h5"
+    default = Path(npzf.__file__).parent / "data" / "embedded.h5"
     parser.add_argument("--out", type=Path, default=default, help="file to write (%(default)s)")
     arguments = parser.parse_args()
 

@@ -84,7 +84,7 @@ def is_file(path: str, name: str) -> bool:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "python scripts/occlusion.py dog.jpg runs/photos/best.h5 --others photos/val")
+    parser = cli.parser(__doc__.splitlines()[0], "npzf occlusion dog.jpg runs/photos/best.h5 --others photos/val")
     parser.add_argument("image", help="one photograph of any size")
     parser.add_argument("checkpoint", help="a network saved by npzf, with class scores")
     parser.add_argument("--label", type=int, help="true class, as a number (default: what the net says)")

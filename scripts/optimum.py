@@ -94,7 +94,7 @@ def exhibit(net: npzf.Network, layer: str, index: int, norm: float, args: argpar
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "python scripts/optimum.py runs/photos/best.h5 --layer conv3 --maps 3 17")
+    parser = cli.parser(__doc__.splitlines()[0], "npzf optimum runs/photos/best.h5 --layer conv3 --maps 3 17")
     parser.add_argument("checkpoint", help="a network saved by npzf")
     parser.add_argument("--layer", help="layer of the units (default: the last convolution below the scores)")
     parser.add_argument("--maps", type=int, nargs="+", help=f"maps of it, each its middle unit (default: {MAPS} evenly chosen)")

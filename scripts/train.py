@@ -26,16 +26,14 @@ def main(args) -> None:
     else:
         trainer = _new(args)
     print(trainer.net.summary())
-    print(
-        f"training on {len(trainer.batches.images)} images, testing on {len(trainer.validation)}; writing to {trainer.folder}/"
-    )
+    print(f"training on {len(trainer.batches.images)} images, testing on {len(trainer.validation)}; writing to {trainer.folder}/")
     _announce(args.keep, trainer.config.epochs)
     try:
         if trainer.batch == 0:  # an earlier run may have broken off between its checkpoint and the net to be kept
             _keep(trainer, args.keep)
         trainer.run(lambda t: _keep(t, args.keep))
     except KeyboardInterrupt as stop:
-        again = ["python", "scripts/train.py", args.train, args.validation, "--resume", str(trainer.path)]
+        again = ["npzf", "train", args.train, args.validation, "--resume", str(trainer.path)]
         again += [] if args.resize is None else ["--resize", str(args.resize)]
         again += ["--keep", *map(str, args.keep)] if args.keep else []
         raise KeyboardInterrupt(f"{stop}; go on with: {shlex.join(again)}") from None
@@ -106,7 +104,7 @@ def _keep(trainer: Trainer, epochs: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "python scripts/train.py photos/train photos/val --net zfnet --out runs/photos")
+    parser = cli.parser(__doc__.splitlines()[0], "npzf train photos/train photos/val --net zfnet --out runs/photos")
     parser.add_argument("train", nargs="?", default=cli.EMBEDDED, help="folder of class folders, .h5, or 'embedded' (default)")
     parser.add_argument("validation", nargs="?", default=cli.EMBEDDED, help="likewise, for validation")
     parser.add_argument("--net", choices=["small_zfnet", *NETS], default="small_zfnet")

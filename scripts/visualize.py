@@ -45,7 +45,7 @@ def main(args) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "python scripts/visualize.py runs/demo/best.h5 embedded --layers conv3 conv5")
+    parser = cli.parser(__doc__.splitlines()[0], "npzf visualize runs/demo/best.h5 embedded --layers conv3 conv5")
     parser.add_argument("checkpoint", help="a network saved by npzf")
     parser.add_argument(
         "images", nargs="?", default=cli.EMBEDDED, help="folder of images or of class folders, .h5, or 'embedded' (default)"

@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 def test_a_sheet_of_the_layer_and_a_film_of_each_map(folder, tmp_path):
     out = tmp_path / "new"
     options = ["--maps", 3, 6, "--contrast", 25, "--spectrum-exponent", 0.3, "--out", out]
-    printed = works("optimal_input", folder / "net.h5", *options)
+    printed = works("optimum", folder / "net.h5", *options)
     assert "fire2/expand3x3: the unit in the middle of a map sees 7 x 7 pixels" in printed
     norm = 0.5 * np.sqrt(7 * 7 * 3)  # 25 of 50 grey levels
     assert f"norm {norm:.5g} in units of the net's input: 25 grey levels (RMS); spectrum 1/f^0.3" in printed
@@ -54,17 +54,14 @@ def test_a_sheet_of_the_layer_and_a_film_of_each_map(folder, tmp_path):
 
 def test_the_hessians_eigenvectors_are_other_directions(folder, tmp_path):
     options = [folder / "net.h5", "--maps", 3, "--out", tmp_path]
-    told = [
-        re.findall(r"direction \d: curvature ([-\d.e]+)", works("optimal_input", *options, *more))
-        for more in ((), ("--hessian",))
-    ]
+    told = [re.findall(r"direction \d: curvature ([-\d.e]+)", works("optimum", *options, *more)) for more in ((), ("--hessian",))]
     assert len(told[0]) == len(told[1]) == 2 and set(told[0]).isdisjoint(told[1])
 
 
 def test_the_first_layers_optimum_is_its_filter_and_falls_alike_in_all_directions(folder, tmp_path):
     """Its value: the filter's length times the norm."""
     options = ["--layer", "conv1", "--maps", 2, "--spectrum-exponent", 0, "--film", "gif", "--directions", 1, "--out", tmp_path]
-    printed = works("optimal_input", folder / "net.h5", *options)
+    printed = works("optimum", folder / "net.h5", *options)
     length = np.linalg.norm(npzf.load(folder / "net.h5").parameters["conv1/weight"][2])
     value, angle = re.search(r"map 2: ([\d.]+), ([\d.]+)°", printed).groups()
     assert float(value) == pytest.approx(length * 40 / 50 * np.sqrt(27), rel=1e-3) and angle == "0.0"
@@ -75,7 +72,7 @@ def test_the_first_layers_optimum_is_its_filter_and_falls_alike_in_all_direction
 
 
 def test_without_maps_some_are_evenly_chosen_and_scores_may_be_looked_at(folder, tmp_path):
-    printed = works("optimal_input", folder / "net.h5", "--layer", "fc3", "--steps", 20, "--out", tmp_path)
+    printed = works("optimum", folder / "net.h5", "--layer", "fc3", "--steps", 20, "--out", tmp_path)
     assert re.findall(r"^map (\d)", printed, re.M) == ["0", "1", "2", "3"]
     assert "sees 16 x 16 pixels" in printed
 
@@ -95,13 +92,13 @@ def test_without_maps_some_are_evenly_chosen_and_scores_may_be_looked_at(folder,
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(folder, tmp_path, options, named):
-    refuses(named, "optimal_input", folder / "net.h5", *options, "--out", tmp_path / "out")
+    refuses(named, "optimum", folder / "net.h5", *options, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_dead_units_are_named(folder, tmp_path):
     options = ["--out", tmp_path / "out"]
     named = "unit (0, 7, 7) of 'relu1' has no gradient at the noise of seed 0, expected another, or a layer below its relu"
-    refuses(named, "optimal_input", folder / "dead.h5", "--layer", "relu1", *options)
-    refuses("map 0 of conv1 comes to -9", "optimal_input", folder / "dead.h5", "--layer", "conv1", *options)
+    refuses(named, "optimum", folder / "dead.h5", "--layer", "relu1", *options)
+    refuses("map 0 of conv1 comes to -9", "optimum", folder / "dead.h5", "--layer", "conv1", *options)
     assert not (tmp_path / "out").exists()

@@ -97,7 +97,7 @@ def trained(images, tmp_path_factory):
 def test_help_ends_with_an_example(script):
     done = run(script, "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"python scripts/{script}.py" in " ".join(done.stdout.lower().split("example:")[1].split())
+    assert f"npzf {script} " in " ".join(done.stdout.split("example:")[1].split())
 
 
 def test_train_leaves_checkpoints_and_a_log(trained):
@@ -194,7 +194,7 @@ def test_interrupted_and_resumed_as_it_says_equals_uninterrupted(images, tmp_pat
         _, said = first.communicate()
     assert first.returncode == 130 and said.count("\n") == 1 and said.startswith("stopped in epoch ")
     again = shlex.split(said.split("go on with: ")[1])
-    assert again[:2] == ["python", "scripts/train.py"]
+    assert again[:2] == ["npzf", "train"]
     assert "going on with" in works("train", *again[2:])
     works("train", *arguments, tmp_path / "at once")
     found, expected = (npzf.load(tmp_path / name / "checkpoint.h5") for name in ("in two", "at once"))

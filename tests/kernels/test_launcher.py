@@ -135,7 +135,8 @@ def test_kernels_are_in_the_wheel(tmp_path):
     if "force-include" not in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]:
         pytest.fail('pyproject.toml lacks [tool.hatch.build.targets.wheel.force-include] "kernels" = "npzf/kernels"')
     pytest.importorskip("hatchling", reason="hatchling is not installed: the wheel is not built")
-    for name in ("npzf", "kernels", "pyproject.toml", "README.md", "LICENSE"):  # a copy, so that nothing is left in the checkout
+    # a copy, so that nothing is left in the checkout
+    for name in ("npzf", "kernels", "scripts", "pyproject.toml", "README.md", "LICENSE"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
