@@ -26,17 +26,17 @@ def fit_to_net(net: Network, images: ImageSet | SquareImages, side: int | None =
     ValueError if crops of the net's input shape cannot be taken from them.
     """
     if isinstance(images, SquareImages):
-        squares = images
+        resized = images
     elif isinstance(images, ImageSet):
-        squares = SquareImages(images, resized_side(net) if side is None else side)
+        resized = SquareImages(images, resized_side(net) if side is None else side)
     else:
         raise ValueError(f"images are {_described(images)}, expected an image set or SquareImages")
     rows, columns, channels = net.input_shape
     if channels != 3:
         raise ValueError(f"input_shape of the net is {net.input_shape}, expected 3 channels for images: red, green and blue")
-    if max(rows, columns) > squares.side:
-        raise ValueError(f"side of the images is {squares.side}, expected at least {max(rows, columns)} pixels, the net's crop")
-    return squares
+    if max(rows, columns) > resized.side:
+        raise ValueError(f"side of the images is {resized.side}, expected at least {max(rows, columns)} pixels, the net's crop")
+    return resized
 
 
 def evaluation_batches(

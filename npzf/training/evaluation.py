@@ -27,13 +27,13 @@ def evaluate(net: Network, images: ImageSet | SquareImages, crops: int = 1, batc
     crops: 1, the centre, or 10, corners and centre, mirrored, whose probabilities are averaged; batch: crops in one forward pass.
     ValueError for another number of crops, for several labels an image, or if a target is not one of the net's classes.
     """
-    squares = fit_to_net(net, images)
-    one_class_each(squares.source.targets)
+    resized = fit_to_net(net, images)
+    one_class_each(resized.source.targets)
     rows, columns, _ = net.input_shape
     if crops == 1:
-        batches = EvaluationBatches(squares, (rows, columns), batch, net.preprocessing)
+        batches = EvaluationBatches(resized, (rows, columns), batch, net.preprocessing)
     elif crops == 10:
-        batches = TenCropBatches(squares, (rows, columns), max(1, batch // 10), net.preprocessing)
+        batches = TenCropBatches(resized, (rows, columns), max(1, batch // 10), net.preprocessing)
     else:
         raise ValueError(f"crops is {crops}, expected 1 (centre) or 10 (corners and centre, mirrored)")
     loss, wrong, wrong5, count = 0.0, 0, 0, 0

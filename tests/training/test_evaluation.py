@@ -15,7 +15,7 @@ from npzf.predict import probabilities
 from npzf.training import evaluate
 
 
-class Told(Pictures):
+class ScoredImages(Pictures):
     """Images of 4 x 4 pixels that begin with the scores the net is to give: scores[i, k] for class k."""
 
     def __init__(self, scores, labels):
@@ -39,8 +39,8 @@ def reader(classes):
 
 
 def score(scores, labels, **options):
-    told = Told(scores, labels)
-    return evaluate(reader(told.scores.shape[1]), SquareImages(told, 4), **options)
+    images = ScoredImages(scores, labels)
+    return evaluate(reader(images.scores.shape[1]), SquareImages(images, 4), **options)
 
 
 def test_errors_by_hand():
@@ -69,14 +69,14 @@ def test_of_equal_probabilities_the_first_is_the_answer():
 def test_a_net_that_gives_no_numbers_is_not_right():
     net = reader(3)
     net.parameters["fc/bias"][...] = np.nan
-    found = evaluate(net, SquareImages(Told(np.zeros((3, 3)), [0, 1, 2]), 4))
+    found = evaluate(net, SquareImages(ScoredImages(np.zeros((3, 3)), [0, 1, 2]), 4))
     assert math.isnan(found.loss) and found.error > 50
 
 
 def test_a_loss_is_a_number_even_where_the_label_is_impossible():
     net = reader(2)
     net.parameters["fc/weight"] *= 100
-    assert math.isfinite(evaluate(net, SquareImages(Told([[255, 0]], [1]), 4)).loss)
+    assert math.isfinite(evaluate(net, SquareImages(ScoredImages([[255, 0]], [1]), 4)).loss)
 
 
 @pytest.mark.parametrize("crops", [1, 10])
