@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from npzf.data import DecodeError, EvaluationBatches, SquareImages, TrainingBatches, centre_crop, mean_image
+from npzf.data import DecodeError, EvaluationBatches, SquareImages, TenCropBatches, TrainingBatches, centre_crop, mean_image
 from npzf.preprocessing import Preprocessing
 
 
@@ -22,6 +22,9 @@ class Pictures:
 
     def __len__(self):
         return len(self.targets)
+
+    def name(self, i):
+        return f"{i}.png"
 
     def image(self, i):
         if i in self.bad:
@@ -118,6 +121,15 @@ def test_evaluation_has_centre_crops_in_order():
     np.testing.assert_array_equal(x, centre_crop(images.source.pixels, 6))
     np.testing.assert_array_equal(targets, np.arange(23) % 3)
     assert_same(batches, triples)
+
+
+def test_the_identity_changes_with_whatever_changes_the_batches():
+    def identity(kind=EvaluationBatches, count=5, side=8, size=6, batch=2):
+        return kind(SquareImages(Pictures(count), side), size, batch).identity()
+
+    others = [identity(**change) for change in ({"kind": TenCropBatches}, {"count": 4}, {"side": 9}, {"size": (6, 5)})]
+    assert len({identity(), *others}) == 5
+    assert identity() == identity(batch=3)
 
 
 def test_a_batch_of_failures_is_left_out():

@@ -60,7 +60,7 @@ def test_ten_crops():
 
 
 def test_random_crops_reach_every_place_both_ways():
-    images = places(250, 5, 5)
+    images = places(250, 5, 6)
     crops = random_crops(images, 4, np.random.default_rng(0))
     seen = set()
     for n, crop in enumerate(crops):
@@ -69,7 +69,7 @@ def test_random_crops_reach_every_place_both_ways():
         top, left = upright[0, 0, 1:]
         np.testing.assert_array_equal(upright, images[n, top : top + 4, left : left + 4])
         seen.add((int(top), int(left), bool(mirrored)))
-    assert len(seen) == 2 * 2 * 2
+    assert len(seen) == 2 * 3 * 2
 
 
 def test_random_crops_repeat_with_the_generator():
