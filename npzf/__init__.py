@@ -4,8 +4,9 @@ from npzf.backend.threads import set_threads
 from npzf.deconvnet import project
 from npzf.losses import softmax, softmax_cross_entropy
 from npzf.models import alexnet, krizhevsky, small_zfnet, squeezenet, zfnet
-from npzf.network import Network, load
+from npzf.network import Network, truncated
 from npzf.predict import features, predict
+from npzf.serialization import load
 from npzf.training.sgd import SGD
 
 __version__ = "0.1.0"
@@ -24,5 +25,6 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "squeezenet",
+    "truncated",
     "zfnet",
 ]

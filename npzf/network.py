@@ -1,45 +1,32 @@
-"""A convnet (section 2): named layers in order, and branches that are concatenated; forward, backward, and the walk down."""
+"""A convnet (section 2): named layers in order, and branches that meet again; one pass up is recorded on a tape."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterable
-from functools import wraps
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
-from npzf import backend, layers
-from npzf.backend import arrays, is_device_array, to_device, to_numpy
+from npzf import backend
+from npzf.backend import arrays, to_device, to_numpy
 from npzf.geometry import Field
-from npzf.layers import Concatenate, Conv, Flatten, FullyConnected, Layer, ProjectionRules, ReLU, Save
+from npzf.layers import Conv, Draw, Dropout, Flatten, FullyConnected, Join, Layer, ReLU, Save, Softmax
+from npzf.ops import face
 from npzf.preprocessing import Preprocessing
-from npzf.regions import Part
-from npzf.storage import hdf5
+from npzf.tape import INPUT, Tape
 
-INPUT = "input"
-WEIGHTED = (Conv, FullyConnected)
-
-
-def _in_its_precision(method: Callable) -> Callable:
-    """Products inside this method of a Network are in the precision that it was moved with."""
-
-    @wraps(method)
-    def precise(self, *arguments: Any, **options: Any) -> Any:
-        with backend.in_precision(self.precision):
-            return method(self, *arguments, **options)
-
-    return precise
+DEVICES, PRECISIONS = ("cpu", "cuda"), ("fp32", "tf32")
 
 
 class Network:
     """Layers that feed each other: each takes the output of the one before it unless its row names other sources.
 
     input_shape: (H, W, C) of one image, in pixels; table: rows (name, layer) or (name, layer, (source, ...)), "input" being
-    the images; weight_init: standard deviation of the initial weights, or "he". Two things travel with the net although forward
-    uses neither: preprocessing, how pixels become x, and classes, their names.
+    the images; the layers of the rows are copied, so that a table may serve again. weight_init: standard deviation of the initial
+    weights, or "he"; seed: of the weights and of dropout. Two things travel with the net although forward uses neither:
+    preprocessing, how pixels become x, and classes, their names. passes: how many training passes there have been.
     """
 
     def __init__(
@@ -51,29 +38,34 @@ class Network:
         dtype: Any = "float32",
         weight_init: str | float = "he",
     ):
-        self.input_shape = tuple(int(side) for side in input_shape)
+        height, width, channels = (int(side) for side in input_shape)
+        self.input_shape = height, width, channels
         self.dtype = arrays.float_type(dtype)
         self.layers: dict[str, Layer] = {}
         self.sources: dict[str, tuple[str, ...]] = {}
+        self.consumers: dict[str, list[str]] = {INPUT: []}
         self.shapes: dict[str, tuple[int, ...]] = {INPUT: self.input_shape}
         self.classes: tuple[str, ...] | None = None
         self.preprocessing = Preprocessing()
         self.device, self.precision = "cpu", "fp32"
-        self._ran: list[str] = []  # the layers that keep something for the way back, and what they came to
-        self._reached: tuple[int, ...] = ()
+        self.seed, self.passes = seed, 0
+        self.gradients: dict[str, Any] = {}  # of the last backward; the next one may write into the same arrays
+        self._training_tape: Tape | None = None
         generator, previous = arrays.generator(seed), INPUT
         for name, layer, *sources in table:
-            self._add(name, layer, sources[0] if sources else (previous,))
-            layer.initialize(self.shapes[self.sources[name][0]], weight_init, generator, self.dtype)
+            self._add(name, replace(layer), tuple(sources[0]) if sources else (previous,))
+            self.layers[name].initialize(self.shapes[self.sources[name][0]], weight_init, generator, self.dtype)
             previous = name
         if not self.layers:
             raise ValueError("the table is empty, expected at least one layer")
+        self._relu_of = self._fusable()
+        self.ops = "fast"
 
     def _add(self, name: str, layer: Layer, sources: tuple[str, ...]) -> None:
         if name in self.shapes:
             raise ValueError(f"layer name {name!r} appears twice, expected every name once")
-        if len(sources) != 1 and not (sources and isinstance(layer, Concatenate)):
-            raise ValueError(f"layer {name!r} has {len(sources)} sources, expected one: only Concatenate joins several")
+        if len(sources) != 1 and not (sources and isinstance(layer, Join)):
+            raise ValueError(f"layer {name!r} has {len(sources)} sources, expected one: only Concatenate and Add join several")
         for source in sources:
             if source not in self.shapes:
                 raise ValueError(f"layer {name!r} has source {source!r}, expected one of {', '.join(self.shapes)}")
@@ -81,103 +73,95 @@ class Network:
             self.shapes[name] = layer.shape(*(self.shapes[source] for source in sources))
         except ValueError as error:
             raise ValueError(f"layer {name!r}: {error}") from None
-        self.layers[name], self.sources[name] = layer, tuple(sources)
+        self.layers[name], self.sources[name], self.consumers[name] = layer, sources, []
+        for source in dict.fromkeys(sources):
+            self.consumers[source].append(name)
 
-    @property
-    def parameters(self) -> dict[str, np.ndarray]:
-        """Name, such as "conv1/weight", -> array; to set one: net.parameters[name][...] = value."""
-        return {f"{name}/{key}": p for name, layer in self.layers.items() for key, p in layer.parameters.items()}
+    def _fusable(self) -> dict[str, str]:
+        """Name of a weighted layer -> the ReLU that is its only consumer: the rectification is done while y is in the cache."""
+        return {
+            self.sources[name][0]: name
+            for name, layer in self.layers.items()
+            if isinstance(layer, ReLU)
+            and isinstance(self.layers.get(self.sources[name][0]), Conv | FullyConnected)
+            and self.consumers[self.sources[name][0]] == [name]
+        }
 
-    @property
-    def gradients(self) -> dict[str, np.ndarray]:
-        """Name -> gradient of that parameter, after backward; the next backward may write into the same arrays."""
-        return {f"{name}/{key}": g for name, layer in self.layers.items() for key, g in layer.gradients.items()}
+    # One pass
 
-    def forward(self, x: np.ndarray, upto: str | None = None, train: bool = False) -> np.ndarray:
-        """x (N, H, W, C) -> class scores before the softmax (N, classes), or the activation of the layer named by upto.
+    def record(
+        self, x: Any, layers: Collection[str], save: Save = Save.NOTHING, *, train: bool = False, first_image: int = 0
+    ) -> Tape:
+        """One pass over x (N, H, W, C) up to these layers, whose activations the tape gives: tape["conv5"].
 
-        train: what backward needs is kept, and dropout drops; otherwise nothing is kept. Images of another size than
-        input_shape pass through the local layers. ValueError for a wrong shape, type or name.
+        save: what the layers save for walks down (SWITCHES for a deconvnet, GRADIENTS for all of them). train: dropout drops, by
+        the number of this training pass and the place of each image in the whole batch, which starts at first_image here. Images
+        of another size than input_shape pass through the local layers. ValueError for a wrong shape, type or name.
         """
-        last = self.last if upto is None else upto
-        return self.activations(x, (last,), Save.TRAIN if train else Save.NOTHING)[last]
-
-    @_in_its_precision
-    def activations(self, x: np.ndarray, names: Collection[str], keep: Save = Save.NOTHING) -> dict[str, np.ndarray]:
-        """Name -> activation of each of these layers, in one pass over x (N, H, W, C)."""
-        needed = self._needed(names)
+        names, needed = set(layers), self._needed(layers)
+        tape = Tape(self, save, needed)
         values = {INPUT: self._check(x, needed)}
-        wanted: dict[str, np.ndarray] = {}
-        waiting = {source: [n for n in needed if source in self.sources[n]] for source in (INPUT, *needed)}
-        # a layer whose output a relu alone will see rectifies it itself, while it is still in the cache
-        alone = {source for source, users in waiting.items() if len(users) == 1} - {INPUT, *names}
-        relus = [name for name in needed if isinstance(self.layers[name], ReLU)]
-        rectified = {s for name in relus for s in alone.intersection(self.sources[name]) if isinstance(self.layers[s], WEIGHTED)}
-        self._ran = []
-        for name in needed:
+        if names == set(self.layers):
+            tape.activations[INPUT] = values[INPUT]  # what an update of regions starts from
+        waiting = {source: [n for n in self.consumers[source] if n in needed] for source in (INPUT, *needed)}
+        rectified = {self._relu_of[n] for n in needed if n not in names and self._relu_of.get(n) in needed}
+        if train:
+            self.passes += 1
+        for place, name in enumerate(self.layers):
+            if name not in waiting:
+                continue
             layer, sources = self.layers[name], self.sources[name]
-            xs = [values[source] for source in sources]
-            done = {"done": True} if isinstance(layer, ReLU) and sources[0] in rectified else {}
-            values[name] = layer.forward(*xs, keep=keep, **({"relu": True} if name in rectified else done))
-            del xs
+            x = tuple(values[s] for s in sources) if isinstance(layer, Join) else values[sources[0]]
+            if name in rectified:
+                y, saved = x, ReLU.saved(x, save)
+            elif isinstance(layer, Conv | FullyConnected):
+                y, saved = layer.forward(x, save, relu=self._relu_of.get(name) in rectified)
+            elif isinstance(layer, Dropout) and train:
+                y, saved = layer.forward(x, save, Draw((self.seed, place, self.passes), first_image))
+            else:
+                y, saved = layer.forward(x, save)
+            del x
+            values[name] = y
+            if save > Save.NOTHING:
+                tape.saved[name] = saved
             if name in names:
-                wanted[name] = values[name]
+                tape.activations[name] = y
+            del y, saved
             for source in set(sources):  # nothing is held longer than it is used
                 waiting[source].remove(name)
                 if not waiting[source]:
                     values.pop(source)
-        if keep > Save.NOTHING:
-            self._ran, self._reached = needed, wanted[needed[-1]].shape
-        return wanted
+        return tape
 
-    @_in_its_precision
-    def backward(self, gy: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+    def forward(self, x: Any, upto: str | None = None, train: bool = False) -> Any:
+        """x (N, H, W, C) -> class scores before the softmax (N, classes), or the activation of the layer named by upto.
+
+        train: what backward needs is saved in the net, and dropout drops; otherwise nothing is remembered, and the net may be
+        shared between threads. ValueError as record.
+        """
+        last = self.output_name if upto is None else upto
+        if not train:
+            return self.record(x, (last,))[last]
+        self._training_tape = None  # the memory of the pass before it, if that had no backward
+        tape = self._training_tape = self.record(x, (last,), Save.GRADIENTS, train=True)
+        return tape[last]
+
+    def backward(self, gy: Any, input_gradient: bool = True) -> Any:
         """gy, shaped as the last forward(..., train=True)'s result -> gx (N, H, W, C); gradients of parameters in gradients.
 
-        input_gradient=False leaves the gradient of the images out (None): training does not need it.
+        Belongs to the last forward(..., train=True), whatever ran since; may be called once, and releases each layer's memory as
+        it goes. input_gradient=False leaves the gradient of the images out (None): training does not need it. ValueError for gy
+        of another shape, or without such a forward.
         """
-        if not self._ran:
+        tape = self._training_tape
+        if tape is None:
             raise ValueError("backward was called before forward(..., train=True)")
-        if np.shape(gy) != self._reached:
-            raise ValueError(f"gy has shape {np.shape(gy)}, expected {self._reached}, that of the last forward's result")
-        gradients = {self._ran[-1]: gy}
-        for name in reversed(self._ran):
-            layer, sources, g = self.layers[name], self.sources[name], gradients.pop(name)
-            if sources == (INPUT,) and not input_gradient:
-                layer.parameter_gradients(g)
-                layer.kept = None
-            else:
-                self._deal(gradients, sources, layer.backward(g))
-        self._ran = []
-        return gradients.get(INPUT)
-
-    @_in_its_precision
-    def project_down(self, layer: str, signal: np.ndarray | Part, rules: ProjectionRules, to: str = INPUT) -> np.ndarray | Part:
-        """The deconvnet's walk (section 2.1): signal, at the output of this layer -> pixels (N, H, W, C); or a Part, a Part.
-
-        Every layer from this one down must have run with Save.SWITCHES; what they kept is released. to: the layer at whose output
-        the walk halts, instead of at the pixels.
-        """
-        signals = {layer: signal}
-        for name in reversed(self._ran):
-            if name in signals and name != to:
-                signal, step = signals.pop(name), self.layers[name]
-                down = step.project_part if isinstance(signal, Part) else step.project
-                self._deal(signals, self.sources[name], down(signal, rules))
-            self.layers[name].kept = None
-        self._ran = []
-        return signals[to]
-
-    @staticmethod
-    def _deal(signals: dict[str, np.ndarray], sources: tuple[str, ...], down: Any) -> None:
-        """Hands what came down to the sources; a source of several layers collects the sum."""
-        for source, signal in zip(sources, down if isinstance(down, list) else [down], strict=True):
-            signals[source] = signals[source] + signal if source in signals else signal
-
-    @property
-    def last(self) -> str:
-        """The name of the last layer."""
-        return next(reversed(self.layers))
+        top = tape[tape.layers[-1]].shape
+        if np.shape(gy) != top:
+            raise ValueError(f"gy has shape {np.shape(gy)}, expected {top}, that of the last forward's result")
+        self._training_tape = None
+        gx, self.gradients = tape.backward(gy, input_gradient=input_gradient, release=True, out=self.gradients)
+        return gx
 
     def _needed(self, names: Collection[str]) -> list[str]:
         """These layers and all that lead to them, in order."""
@@ -190,9 +174,9 @@ class Network:
                 needed.update(self.sources[name])
         return [name for name in self.layers if name in needed]
 
-    def _check(self, x: np.ndarray, needed: list[str]) -> np.ndarray:
+    def _check(self, x: Any, needed: list[str]) -> Any:
         x = arrays.as_batch(x, self.dtype)
-        if self.device == "cuda" and not is_device_array(x):
+        if self.device == "cuda" and not backend.is_device_array(x):
             x = to_device(x)
         fixed = [name for name in needed if isinstance(self.layers[name], Flatten)]
         if fixed and x.shape[1:] != self.input_shape:
@@ -201,8 +185,94 @@ class Network:
             raise ValueError(f"x has {x.shape[3]} channels, expected {self.input_shape[2]}, as {self.input_shape}")
         return x
 
-    def is_local(self, layer: str) -> bool:
-        """Whether this layer's units answer to their receptive fields alone; ValueError for an unknown name."""
+    # What computes
+
+    @property
+    def ops(self) -> str:
+        """Which face of the operations computes: "plain", as one reads it, or "fast", the default. To set: net.ops = "plain"."""
+        return self._ops
+
+    @ops.setter
+    def ops(self, name: str) -> None:
+        self.face = face(name, self.device, self.precision)
+        self._ops = name
+        for layer in self.layers.values():
+            layer.ops = self.face
+
+    def to(self, device: str, precision: str = "fp32") -> Network:
+        """Moves the parameters to "cuda" or "cpu"; forward then takes and gives arrays of that device. Returns the net itself.
+
+        precision of float32 products on a GPU: "fp32", or "tf32" on its tensor cores. An SGD is to be made after the move.
+        CudaError, in one line, if CuPy or a GPU is missing; ValueError for another device or precision.
+        """
+        if device not in DEVICES:
+            raise ValueError(f"device is {device!r}, expected 'cpu' or 'cuda'")
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision is {precision!r}, expected 'fp32' or 'tf32'")
+        move = to_device if device == "cuda" else to_numpy
+        moved = {name: {key: move(p) for key, p in layer.parameters.items()} for name, layer in self.layers.items()}
+        for name, layer in self.layers.items():
+            layer.parameters.update(moved[name])
+        self.device, self.precision = device, precision
+        self.gradients, self._training_tape = {}, None
+        self.ops = self._ops
+        return self
+
+    # What it is
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Name, such as "conv1/weight", -> array; to set one: net.parameters[name][...] = value."""
+        return {f"{name}/{key}": p for name, layer in self.layers.items() for key, p in layer.parameters.items()}
+
+    @property
+    def output_name(self) -> str:
+        """The name of the last layer."""
+        return next(reversed(self.layers))
+
+    @property
+    def scores_name(self) -> str:
+        """The name of the layer whose output are the class scores: the last one, or what a final softmax is given."""
+        last = self.output_name
+        return self.sources[last][0] if isinstance(self.layers[last], Softmax) else last
+
+    def joins(self, layer: str) -> bool:
+        """Whether this layer takes several sources."""
+        return isinstance(self.layers[layer], Join)
+
+    def with_maps(self) -> list[str]:
+        """The layers whose units have places (rows, columns), lowest first."""
+        return [name for name in self.layers if len(self.shapes[name]) == 3]
+
+    @property
+    def convolutions(self) -> list[str]:
+        """The names of the convolutions, lowest first."""
+        return [name for name, layer in self.layers.items() if isinstance(layer, Conv)]
+
+    @property
+    def main_layers(self) -> list[str]:
+        """The layers to look at where none are named: convolutions; in a net with branches the first, and where branches meet."""
+        joins = [name for name in self.layers if self.joins(name)]
+        return self.convolutions[:1] + joins if joins else self.convolutions
+
+    @property
+    def last_with_maps(self) -> str:
+        """The highest layer with maps that are not one for each class: the paper's layer 5; ValueError if there is none."""
+        return self._highest([name for name in self.with_maps() if not isinstance(self.layers[name], Dropout)], "layer with maps")
+
+    @property
+    def last_convolution(self) -> str:
+        """The highest convolution whose maps are not one for each class; ValueError if there is none."""
+        return self._highest(self.convolutions, "convolution below the scores")
+
+    def _highest(self, names: list[str], what: str) -> str:
+        below = [name for name in names if self.shapes[name][2:] != self.shapes[self.output_name]]
+        if not below:
+            raise ValueError(f"layers are {', '.join(self.layers)}, expected a {what} among them")
+        return below[-1]
+
+    def has_receptive_field(self, layer: str) -> bool:
+        """Whether this layer's units depend on their receptive fields alone; ValueError for an unknown name."""
         return all(self.layers[name].local for name in self._needed((layer,)))
 
     def fields(self) -> dict[str, Field]:
@@ -212,95 +282,48 @@ class Network:
             fields[name] = layer.receptive_field(*(fields[source] for source in self.sources[name]))
         return fields
 
+    def summary_rows(self) -> list[tuple[str, ...]]:
+        """For each layer: name, kind, output size, parameters, receptive field and stride in input pixels."""
+        rows, fields = [], self.fields()
+        for name, layer in self.layers.items():
+            field, count = fields[name], sum(p.size for p in layer.parameters.values())
+            seen = ("all", "") if field.whole else (_sides(field.size), _sides(field.stride))
+            size = "x".join(map(str, self.shapes[name]))
+            rows.append((name, type(layer).__name__, size, f"{count:,}" if count else "", *seen))
+        return rows
+
     def summary(self) -> str:
         """A table: layer, output size, parameters, receptive field and stride in input pixels."""
-        rows, fields = [("layer", "kind", "output", "parameters", "field", "stride")], self.fields()
-        for name, layer in self.layers.items():
-            field, numbers = fields[name], sum(p.size for p in layer.parameters.values())
-            size = "x".join(map(str, self.shapes[name]))
-            local = ("all", "") if field.whole else (str(field.size), str(field.stride))
-            rows.append((name, type(layer).__name__, size, f"{numbers:,}" if numbers else "", *local))
+        rows = [("layer", "kind", "output", "parameters", "field", "stride"), *self.summary_rows()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         form = "{:{}}  {:{}}  {:>{}}  {:>{}}  {:>{}}  {:>{}}"
         lines = [form.format(*(part for pair in zip(row, widths, strict=True) for part in pair)) for row in rows]
         total = sum(p.size for p in self.parameters.values())
-        sides = "x".join(map(str, self.input_shape))
-        return "\n".join([f"input {sides}, {total:,} parameters, {self.dtype}", *lines])
-
-    def to(self, device: str, precision: str = "fp32") -> Network:
-        """Moves the parameters to "cuda" or "cpu"; forward then takes and gives arrays of that device. Returns the net itself.
-
-        precision of float32 products on a GPU: "fp32", or "tf32" on its tensor cores. An SGD is to be made after the move.
-        CudaError, in one line, if CuPy or a GPU is missing; ValueError for another device or precision.
-        """
-        if device not in ("cpu", "cuda"):
-            raise ValueError(f"device is {device!r}, expected 'cpu' or 'cuda'")
-        if precision not in backend.PRECISIONS:
-            raise ValueError(f"precision is {precision!r}, expected 'fp32' or 'tf32'")
-        move = to_device if device == "cuda" else to_numpy
-        moved = {name: {key: move(p) for key, p in layer.parameters.items()} for name, layer in self.layers.items()}
-        for name, layer in self.layers.items():
-            layer.parameters.update(moved[name])
-            layer.gradients.clear()
-            layer.kept = None
-        self.device, self.precision, self._ran = device, precision, []
-        return self
-
-    def fed(self, batches: Iterable[tuple]) -> Iterable[tuple]:
-        """These (x, ...) batches with x on the net's device, where the next is copied while the present one is computed on."""
-        return batches if self.device == "cpu" else backend.device().feed(batches)
+        shape = "x".join(map(str, self.input_shape))
+        return "\n".join([f"input {shape}, {total:,} parameters, {self.dtype}", *lines])
 
     def save(self, path: str | Path) -> None:
         """Writes architecture and parameters as HDF5; an older file at path survives if that fails. OSError if it does."""
-        hdf5.write(path, self.to_file)
+        from npzf import serialization  # builds networks, and so lies above this module
 
-    def architecture(self) -> str:
-        """Everything but the numbers, as JSON: input shape, type, and each layer's name, kind, configuration and sources."""
-        rows = [
-            {"name": name, "layer": {"kind": type(layer).__name__, **layer.configuration()}, "sources": self.sources[name]}
-            for name, layer in self.layers.items()
-        ]
-        architecture = {"input": self.input_shape, "dtype": str(self.dtype), "layers": rows}
-        return json.dumps(architecture, default=lambda number: number.item())  # NumPy's
-
-    def to_file(self, file: h5py.File) -> None:
-        """Writes architecture, parameters, class names and preprocessing into an open file."""
-        file.attrs["architecture"] = self.architecture()
-        for name, value in self.parameters.items():
-            file[f"parameters/{name}"] = to_numpy(value)
-        if self.classes is not None:
-            file["classes"] = json.dumps(self.classes)
-        if self.preprocessing.mean is not None:
-            file["mean"] = self.preprocessing.mean
-        file["std"] = self.preprocessing.std
+        serialization.save(self, path)
 
 
-def load(path: str | Path) -> Network:
-    """The network that save, or training, wrote to path; ValueError, in one line, for anything else."""
-    with hdf5.read(path) as file:
-        return from_file(file)
+def truncated(net: Network, upto: str) -> Network:
+    """A net of its own that ends at this layer, with copies of the parameters; ValueError for an unknown layer.
+
+    Preprocessing travels along; class names do not, for the output is no longer theirs.
+    """
+    needed = net._needed((upto,))
+    rows = [(name, net.layers[name], net.sources[name]) for name in needed]
+    cut = Network(net.input_shape, rows, seed=net.seed, dtype=net.dtype, weight_init=0.0)
+    for name, value in cut.parameters.items():
+        value[...] = to_numpy(net.parameters[name])
+    cut.preprocessing = net.preprocessing
+    cut.ops = net.ops
+    return cut.to(net.device, net.precision)
 
 
-def from_file(file: h5py.File) -> Network:
-    """The network in an open file; ValueError if its layers are unknown or its parameters do not fit them."""
-    try:
-        architecture = json.loads(file.attrs["architecture"])
-        table = [(row["name"], _layer(**row["layer"]), tuple(row["sources"])) for row in architecture["layers"]]
-        net = Network(architecture["input"], table, dtype=architecture["dtype"], weight_init=0.0)
-    except (KeyError, TypeError, ValueError, MemoryError) as error:
-        raise ValueError(f"{file.filename}: its architecture cannot be built ({error})") from error
-    for name, value in net.parameters.items():
-        hdf5.read_dataset_into(value, file, f"parameters/{name}")
-    try:
-        net.classes = tuple(json.loads(file["classes"][()])) if "classes" in file else None
-        net.preprocessing = Preprocessing(file["mean"][()] if "mean" in file else None, file["std"][()])
-        net.preprocessing.check(net.input_shape)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{file.filename}: its classes or its preprocessing cannot be read ({error})") from error
-    return net
-
-
-def _layer(kind: str, **configuration: Any) -> Layer:
-    if kind not in layers.__all__ or not issubclass(getattr(layers, kind), Layer):
-        raise ValueError(f"layer kind {kind!r} is not known")
-    return getattr(layers, kind)(**configuration)
+def _sides(pair: tuple[int, int]) -> str:
+    """One number for a square, "rows x columns" otherwise."""
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"

@@ -8,8 +8,9 @@ from typing import cast
 import numpy as np
 from tqdm import tqdm
 
-from npzf.backend import is_device_array, to_numpy
+from npzf.backend import is_device_array, prefetch_to_device, to_numpy
 from npzf.data import Batch, Batches, ImageSet, SquareImages, evaluation_batches
+from npzf.layers import Softmax
 from npzf.losses import softmax
 from npzf.network import Network
 
@@ -24,8 +25,8 @@ def predict(net: Network, images: Images, batch: int = 32, *, progress: bool = F
     pass; progress: shows a bar. ValueError for other images, or if the net's output is not one number a class.
     """
     count, batches = _batches(net, images, batch)
-    results = (({net.last: p}, indices) for p, _, indices in _probabilities(net, batches))
-    return _rows(count, results, progress)[net.last]
+    results = (({net.output_name: p}, indices) for p, _, indices in _probabilities(net, batches))
+    return _rows(count, results, progress)[net.output_name]
 
 
 def features(
@@ -41,9 +42,14 @@ def features(
         if name not in net.layers:
             raise ValueError(f"layer is {name!r}, expected one of {', '.join(net.layers)}")
     count, batches = _batches(net, images, batch)
-    results = ((net.activations(x, layers), indices) for x, _, indices in batches)
+    results = ((_activations(net, x, layers), indices) for x, _, indices in batches)
     rows = _rows(count, results, progress)
     return {name: rows[name] for name in layers}
+
+
+def _activations(net: Network, x: np.ndarray, layers: Collection[str]) -> dict[str, np.ndarray]:
+    tape = net.record(x, layers)
+    return {name: tape[name] for name in layers}
 
 
 def probabilities(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -52,16 +58,16 @@ def probabilities(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
     If a batch has several crops of each image, one after the other, theirs are averaged (section 5.1). ValueError if the net's
     output is not one number a class.
     """
-    return _probabilities(net, net.fed(batches))
+    return _probabilities(net, prefetch_to_device(batches, net.device))
 
 
 def _probabilities(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
     """probabilities, for batches on the net's device."""
-    if len(net.shapes[net.last]) != 1:
-        raise ValueError(f"output of the net, {net.last!r}, has shape {net.shapes[net.last]}, expected (classes,)")
+    if len(net.shapes[net.output_name]) != 1:
+        raise ValueError(f"output of the net, {net.output_name!r}, has shape {net.shapes[net.output_name]}, expected (classes,)")
     for x, targets, indices in batches:
         y = to_numpy(net.forward(x))
-        p = y if type(net.layers[net.last]).__name__ == "Softmax" else softmax(y)
+        p = y if isinstance(net.layers[net.output_name], Softmax) else softmax(y)
         yield p.reshape(len(indices), -1, p.shape[1]).mean(1), targets, indices
 
 
@@ -72,11 +78,11 @@ def _batches(net: Network, images: Images, batch: int) -> tuple[int, Iterable[Ba
     if isinstance(images, np.ndarray) or is_device_array(images):
         x = cast(np.ndarray, images)
         slices = _slices(x, batch)
-        return len(x), slices if is_device_array(x) else net.fed(slices)
+        return len(x), slices if is_device_array(x) else prefetch_to_device(slices, net.device)
     batches = evaluation_batches(net, images, batch)
     if not isinstance(batches, Batches):
         raise ValueError(f"images are {type(images).__name__!r}, expected x (N, H, W, C), an image set, SquareImages or Batches")
-    return batches.image_count, net.fed(batches)
+    return batches.image_count, prefetch_to_device(batches, net.device)
 
 
 def _slices(x: np.ndarray, batch: int) -> Iterator[Batch]:

@@ -34,7 +34,7 @@ def main(args) -> None:
     found = map_statistics(net, batches, layers, args.count, len(images.classes) if labelled else 0, state_file)
     if squares.failures:
         print(f"{len(squares.failures)} images could not be decoded and were left out")
-    says = net.classes or [f"class {k}" for k in range(net.shapes[net.last][-1])]
+    says = net.classes or [f"class {k}" for k in range(net.shapes[net.output_name][-1])]
     data = {
         "title": f"Atlas of {Path(args.checkpoint).name}",
         "introduction": introduction(net, found, args),

@@ -15,12 +15,12 @@ import npzf
 from npzf import project
 from npzf.backend import to_numpy
 from npzf.data import decode, square
-from npzf.deconvnet import argmax_position
 from npzf.layers import MaxPool, ProjectionRules, ReLU, Save
 from npzf.losses import softmax
 from npzf.render import Section, enlarge, grid, save_png, to_grey_robust, write_page
 from npzf.render.lettering import PALE_INK, lettering
 from npzf.studies.saliency import class_model, grad_cam, gradient
+from npzf.units import argmax_position
 
 WIDTH = 230  # pixels of a panel at least
 WALKS = {  # name -> what the relu lets pass on the way down, and the options of npzf.project
@@ -81,7 +81,7 @@ def main(args) -> None:
     ]
     scores = [
         Panel("class model", "the score's optimum from grey", to_grey_robust(model(net, x, label, args.steps))[0]),
-        *walks(net, x, net.last, label),
+        *walks(net, x, net.output_name, label),
         Panel("Grad-CAM", f"of {layer}", overlay_heatmap(net, photograph, layer, grad_cam(net, x, label, layer)[0])),
     ]
     rows = {f"Unit: {layer}, map {index}, value {value:.3g}": unit, f"Class score: {name}, {p[label]:.0%}": scores}
@@ -106,7 +106,7 @@ def walks(net: npzf.Network, x: np.ndarray, layer: str, unit) -> list[Panel]:
 
 def model(net: npzf.Network, x: np.ndarray, label: int, steps: int) -> np.ndarray:
     """The class model about a tenth as strong as the photograph, each step a tenth of the way: (H, W, C) in units of x."""
-    strength = np.linalg.norm(gradient(net, x, net.last, label)[1]) / np.linalg.norm(x)
+    strength = np.linalg.norm(gradient(net, x, net.output_name, label)[1]) / np.linalg.norm(x)
     decay = float(strength) / (2 * 0.1) or 1.0
     return class_model(net, label, decay, rate=0.1 / (2 * decay), steps=steps)
 

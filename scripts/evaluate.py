@@ -12,7 +12,7 @@ def main(args) -> None:
     net = npzf.load(args.checkpoint).to(args.device, args.precision)
     squares = cli.squares(args.images, "validation", net, args.resize)
     check_classes(net, squares, f"{args.images} has")
-    classes = net.shapes[net.last][0]
+    classes = net.shapes[net.output_name][0]
     score = evaluate(net, squares, args.crops, args.batch)
     print(f"{score.images} images, {args.crops} crop{'s' if args.crops > 1 else ''}: loss {score.loss:.4f} nats,")
     print(f"top-1 error {score.error:.2f} %, top-5 error {score.top5_error:.2f} % (guessing: {100 - 100 / classes:.2f} %)")

@@ -26,8 +26,10 @@ def main(args) -> None:
 def class_names(path: str, net: npzf.Network) -> tuple[str, ...]:
     """One name a line, as many as the net has classes; ValueError for another number."""
     names = tuple(Path(path).read_text(encoding="utf-8").splitlines())
-    if net.shapes[net.last] != (len(names),):
-        raise ValueError(f"{path} has {len(names)} names, expected one for each of the net's outputs, {net.shapes[net.last]}")
+    if net.shapes[net.output_name] != (len(names),):
+        raise ValueError(
+            f"{path} has {len(names)} names, expected one for each of the net's outputs, {net.shapes[net.output_name]}"
+        )
     return names
 
 

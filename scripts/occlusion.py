@@ -12,11 +12,11 @@ import npzf
 from npzf import project
 from npzf.backend import to_numpy
 from npzf.data import EvaluationBatches, decode, square
-from npzf.deconvnet import argmax_position
 from npzf.layers import Dropout
 from npzf.losses import softmax
 from npzf.render import downscale, occlusion_figure, to_grey_robust
 from npzf.studies import occlusion, projections_and_patches, top_activations
+from npzf.units import argmax_position
 
 OTHERS = 3  # images whose projections stand beside the photograph's own, as in the paper
 TILE = 110  # pixels of those, at most
@@ -50,7 +50,7 @@ def main(args: argparse.Namespace) -> None:
 def highest_maps(net: npzf.Network) -> str:
     """The last layer that has maps, and other ones than one for each class: the paper's layer 5."""
     maps = [name for name, layer in net.layers.items() if len(net.shapes[name]) == 3 and not isinstance(layer, Dropout)]
-    below = [name for name in maps if net.shapes[name][2:] != net.shapes[net.last]]
+    below = [name for name in maps if net.shapes[name][2:] != net.shapes[net.output_name]]
     if not below:
         raise ValueError("the net has no layer with maps, expected one to look at")
     return below[-1]

@@ -43,7 +43,7 @@ def main(args: argparse.Namespace) -> None:
 
 def highest_convolution(net: npzf.Network) -> str:
     """The last convolution that has other maps than one for each class."""
-    below = [name for name in conv_layers(net) if net.shapes[name][2:] != net.shapes[net.last]]
+    below = [name for name in conv_layers(net) if net.shapes[name][2:] != net.shapes[net.output_name]]
     if not below:
         raise ValueError("--layer is not given, and the net has no convolution below its scores: expected a layer")
     return below[-1]

@@ -11,32 +11,42 @@ from cuda_on_cpu.machine import Cpu
 from cuda_on_cpu.module import Options
 
 from npzf.backend import CudaError, Gpu, threads, to_numpy, use_device
+from npzf.ops import CPU, CUDA, PLAIN, Ops
 
 
 @dataclass(frozen=True)
 class Backend:
-    """Where an operation runs: array brings NumPy arrays there, numpy brings them back; machine: npzf.cuda's, None for NumPy."""
+    """Where an operation runs: array brings NumPy arrays there, numpy brings them back; ops: its face of the operations.
+
+    machine: what stands in the GPU's place, None for NumPy.
+    """
 
     name: str
     array: Callable
     numpy: Callable
+    ops: Ops
     machine: Any = None
 
     def run(self, op, *arguments, **options):
-        """op on this backend, from NumPy arrays to a NumPy array."""
+        """The operation of this name on this backend, from NumPy arrays to a NumPy array."""
         there = (self.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
-        return self.numpy(op(*there, **options))
+        return self.numpy(getattr(self.ops, op)(*there, **options))
 
 
-def on_numpy():
-    return Backend("numpy", np.asarray, np.asarray)
+def on_plain():
+    """The operations as one reads them."""
+    return Backend("plain", np.asarray, np.asarray, PLAIN)
+
+
+def on_cpu():
+    return Backend("cpu", np.asarray, np.asarray, CPU)
 
 
 def on_kernels():
     """The CUDA kernels, executed on the CPU."""
     if missing():
         pytest.skip(missing())
-    return Backend("kernels", np.ascontiguousarray, np.asarray, Cpu())
+    return Backend("kernels", np.ascontiguousarray, np.asarray, CUDA, Cpu())
 
 
 def on_gpu():
@@ -45,11 +55,11 @@ def on_gpu():
         gpu = Gpu()
     except CudaError as error:
         pytest.skip(f"no GPU: {error}")
-    return Backend("gpu", lambda array: gpu.copy(np.ascontiguousarray(array)), to_numpy, gpu)
+    return Backend("gpu", lambda array: gpu.copy(np.ascontiguousarray(array)), to_numpy, CUDA, gpu)
 
 
 # One function for each backend; where its machine or library is missing it calls pytest.skip with the reason.
-@pytest.fixture(scope="session", params=[on_numpy, on_kernels, on_gpu], ids=lambda make: make.__name__)
+@pytest.fixture(scope="session", params=[on_plain, on_cpu, on_kernels, on_gpu], ids=lambda make: make.__name__)
 def backend(request):
     """The backends, one after the other: one test body serves them all."""
     return request.param()

@@ -6,9 +6,9 @@ from assertions import TORCH, close, normal
 
 import npzf
 from npzf import layers
-from npzf.deconvnet import seed
 from npzf.layers import ProjectionRules, Save
 from npzf.network import Network
+from npzf.units import seed
 
 torch = pytest.importorskip("torch", reason="PyTorch is the reference: pip install 'npzf[test]'")
 from torch_reference import Twin, nchw, nhwc  # noqa: E402
@@ -24,14 +24,11 @@ DOWN = {
 
 @pytest.mark.parametrize("relu", DOWN)
 def test_one_relu_by_hand(backend, relu):
-    def down(x, signal):
-        layer = layers.ReLU()
-        layer.forward(x, ProjectionRules(relu=relu).keep)
-        return layer.project(signal, ProjectionRules(relu=relu))
-
-    shape = (2, 1, 1, 3)
-    found = backend.run(down, UP.astype("float32").reshape(shape), SIGNAL.astype("float32").reshape(shape))
-    np.testing.assert_array_equal(found, np.reshape(DOWN[relu], shape))
+    layer, rules, shape = layers.ReLU(), ProjectionRules(relu=relu), (2, 1, 1, 3)
+    layer.ops = backend.ops
+    x, signal = (backend.array(numbers.astype("float32").reshape(shape)) for numbers in (UP, SIGNAL))
+    down = layer.project(signal, layer.forward(x, rules.save)[1], rules)
+    np.testing.assert_array_equal(backend.numpy(down), np.reshape(DOWN[relu], shape))
 
 
 def chain():
@@ -149,10 +146,10 @@ def test_every_walk_is_an_autograd_with_that_relu(build, layer, relu, norm_gradi
 def test_the_gradient_walk_is_the_activation_times_the_true_gradient(build):
     net, x = make(build)
     tx = torch.from_numpy(x).requires_grad_()
-    score = Twin(net).forward(tx)[net.last][:, 1]
+    score = Twin(net).forward(tx)[net.output_name][:, 1]
     (gradient,) = torch.autograd.grad(score.sum(), tx)
     expected = score.detach().numpy()[:, None, None, None] * gradient.numpy()
-    close(npzf.project(net, x, net.last, 1, relu="gradient", norm_gradient=True), expected, TORCH)
+    close(npzf.project(net, x, net.output_name, 1, relu="gradient", norm_gradient=True), expected, TORCH)
 
 
 def test_the_three_are_three_pictures():
@@ -162,18 +159,18 @@ def test_the_three_are_three_pictures():
         assert np.abs(pictures[one] - pictures[other]).max() > 0.1 * np.abs(pictures[one]).max()
 
 
-def test_the_deconvnet_is_the_default_and_keeps_no_activations():
+def test_the_deconvnet_is_the_default_and_saves_no_activations():
     net, x = make(chain)
     np.testing.assert_array_equal(npzf.project(net, x, "conv2", 1), npzf.project(net, x, "conv2", 1, relu="deconvnet"))
-    assert ProjectionRules().keep == Save.SWITCHES
+    assert ProjectionRules().save == Save.SWITCHES
     assert (
-        ProjectionRules(relu="guided").keep
-        == ProjectionRules(relu="gradient").keep
-        == ProjectionRules(norm_gradient=True).keep
+        ProjectionRules(relu="guided").save
+        == ProjectionRules(relu="gradient").save
+        == ProjectionRules(norm_gradient=True).save
         == Save.GRADIENTS
     )
-    npzf.project(net, x, "conv2", 1, relu="guided")
-    assert all(layer.kept is None for layer in net.layers.values())
+    saved = net.record(x, ["relu2"], Save.SWITCHES).saved
+    assert all(saved[name] is None for name in saved if isinstance(net.layers[name], layers.ReLU | layers.LocalResponseNorm))
 
 
 def test_an_unknown_relu_is_named_in_one_line():

@@ -7,8 +7,8 @@ from assertions import TORCH, close, normal
 
 import npzf
 from npzf import layers
-from npzf.deconvnet import argmax_position
 from npzf.network import Network
+from npzf.units import argmax_position
 
 
 def net_of(size, table, **parameters):

@@ -52,12 +52,8 @@ def with_biases(net):
     return net
 
 
-def images(count=2, dtype="float64"):
-    return normal(count, *SIZE, dtype=dtype)
-
-
-def kept(net):
-    return [name for name, layer in net.layers.items() if layer.kept is not None]
+def images(count=2, dtype="float64", seed=0):
+    return normal(count, *SIZE, seed=seed, dtype=dtype)
 
 
 def refused(named, call, *arguments, **options):
@@ -75,18 +71,17 @@ def test_upto_gives_the_activation_of_that_layer(make):
     np.testing.assert_array_equal(net.forward(x), y)
 
 
-@pytest.mark.parametrize("keep", [Save.NOTHING, Save.GRADIENTS])
+@pytest.mark.parametrize("save", [Save.NOTHING, Save.GRADIENTS])
 @pytest.mark.parametrize("make", [chain, branches])
-def test_several_activations_in_one_pass_are_those_of_single_passes(make, keep):
+def test_several_activations_in_one_pass_are_those_of_single_passes(make, save):
     net, x = make(), images()
-    together = net.activations(x, list(net.layers), keep)
-    assert together.keys() == net.layers.keys()
-    for name, y in together.items():
-        np.testing.assert_array_equal(y, net.forward(x, upto=name), err_msg=name)
+    together = net.record(x, list(net.layers), save)
+    for name in net.layers:
+        np.testing.assert_array_equal(together[name], net.forward(x, upto=name), err_msg=name)
 
 
 def test_an_activation_asked_for_keeps_its_negative_numbers():
-    assert chain().activations(images(), ["conv1", "relu1"])["conv1"].min() < 0
+    assert chain().record(images(), ["conv1", "relu1"])["conv1"].min() < 0
 
 
 @pytest.mark.parametrize("make", [chain, branches])
@@ -94,7 +89,7 @@ def test_the_images_are_left_alone(make):
     net, x = make(), images()
     before = x.copy()
     net.backward(net.forward(x, train=True))
-    npzf.project(net, x, net.last)
+    npzf.project(net, x, net.output_name)
     np.testing.assert_array_equal(x, before)
 
 
@@ -105,24 +100,10 @@ def test_a_relu_on_the_images_does_not_write_into_them():
     np.testing.assert_array_equal(x, before)
 
 
-@pytest.mark.parametrize("make", [chain, branches])
-def test_nothing_is_kept_after_any_kind_of_pass(make):
-    net, x = make(), images()
-    net.forward(x)
-    assert kept(net) == []
-    npzf.project(net, x, net.last)
-    assert kept(net) == []
-    for input_gradient in (True, False):
-        y = net.forward(x, train=True)
-        assert kept(net)
-        net.backward(y, input_gradient)
-        assert kept(net) == []
-
-
-def test_a_first_layer_without_parameters_lets_go_too():
+def test_a_first_layer_without_parameters_has_no_gradient():
     net = Network(SIZE, [("norm", layers.LocalResponseNorm()), ("conv", layers.Conv(2, 3))], dtype="float64")
-    net.backward(net.forward(images(), train=True), input_gradient=False)
-    assert kept(net) == []
+    assert net.backward(net.forward(images(), train=True), input_gradient=False) is None
+    assert net.gradients.keys() == {"conv/weight", "conv/bias"}
 
 
 @pytest.mark.parametrize("make", [chain, branches])
@@ -191,16 +172,21 @@ def test_backward_from_a_layer_in_the_middle():
     assert net.gradients.keys() == {"conv1/weight", "conv1/bias"}
 
 
-def test_backward_needs_a_forward_in_training_each_time():
+def test_backward_belongs_to_the_last_forward_in_training_and_may_be_called_once():
     net, x = chain(), images()
     gy = net.forward(x)
     refused("backward was called before forward", net.backward, gy)  # inference only
     net.forward(x, train=True)
     net.backward(gy)
     refused("backward was called before forward", net.backward, gy)
+    net.passes = 0
     net.forward(x, train=True)
-    npzf.project(net, x, "conv1")
-    refused("backward was called before forward", net.backward, gy)
+    expected = net.backward(gy)
+    net.passes = 0
+    net.forward(x, train=True)
+    npzf.project(net, images(seed=3), "conv1")  # whatever ran since
+    net.forward(images(seed=4))
+    np.testing.assert_array_equal(net.backward(gy), expected)
 
 
 def test_an_upstream_gradient_of_another_shape():
@@ -298,30 +284,30 @@ def test_a_batch_is_its_images_one_by_one():
 
 SUMMARY = """\
 input 224x224x3, 3,809,272 parameters, float32
-layer    kind                output  parameters  field  stride
-conv1    Conv            110x110x96      14,208      7       2
-relu1    ReLU            110x110x96                  7       2
-pool1    MaxPool           55x55x96                 11       4
-norm1    LocalResponseNorm        55x55x96                 11       4
-conv2    Conv             26x26x256     614,656     27       8
-relu2    ReLU             26x26x256                 27       8
-pool2    MaxPool          13x13x256                 43      16
-norm2    LocalResponseNorm       13x13x256                 43      16
-conv3    Conv             13x13x384     885,120     75      16
-relu3    ReLU             13x13x384                 75      16
-conv4    Conv             13x13x384   1,327,488    107      16
-relu4    ReLU             13x13x384                107      16
-conv5    Conv             13x13x256     884,992    139      16
-relu5    ReLU             13x13x256                139      16
-pool5    MaxPool            6x6x256                171      32
-flatten  Flatten               9216                all
-fc6      FullyConnected           8      73,736    all
-relu6    ReLU                     8                all
-drop6    Dropout                  8                all
-fc7      FullyConnected           8          72    all
-relu7    ReLU                     8                all
-drop7    Dropout                  8                all
-fc8      FullyConnected        1000       9,000    all
+layer    kind                   output  parameters  field  stride
+conv1    Conv               110x110x96      14,208      7       2
+relu1    ReLU               110x110x96                  7       2
+pool1    MaxPool              55x55x96                 11       4
+norm1    LocalResponseNorm    55x55x96                 11       4
+conv2    Conv                26x26x256     614,656     27       8
+relu2    ReLU                26x26x256                 27       8
+pool2    MaxPool             13x13x256                 43      16
+norm2    LocalResponseNorm   13x13x256                 43      16
+conv3    Conv                13x13x384     885,120     75      16
+relu3    ReLU                13x13x384                 75      16
+conv4    Conv                13x13x384   1,327,488    107      16
+relu4    ReLU                13x13x384                107      16
+conv5    Conv                13x13x256     884,992    139      16
+relu5    ReLU                13x13x256                139      16
+pool5    MaxPool               6x6x256                171      32
+flatten  Flatten                  9216                all
+fc6      FullyConnected              8      73,736    all
+relu6    ReLU                        8                all
+drop6    Dropout                     8                all
+fc7      FullyConnected              8          72    all
+relu7    ReLU                        8                all
+drop7    Dropout                     8                all
+fc8      FullyConnected           1000       9,000    all
 """
 
 

@@ -5,8 +5,8 @@ import pytest
 
 import npzf
 from npzf import layers
-from npzf.deconvnet import seed
 from npzf.layers import Save
+from npzf.units import seed
 
 torch = pytest.importorskip("torch", reason="PyTorch is the reference: pip install 'npzf[test]'")
 from torch_reference import Twin, nchw, nhwc  # noqa: E402
@@ -47,9 +47,9 @@ def make(name, dtype):
 def decisions(net, x):
     """What a float32 net decides: which units a relu lets pass and where each maximum is."""
     deciding = {n: la for n, la in net.layers.items() if isinstance(la, layers.ReLU | layers.MaxPool)}
-    y = net.activations(x, deciding, Save.SWITCHES)
+    tape = net.record(x, deciding, Save.SWITCHES)
     return {
-        name: nchw(layer.kept.index.astype("int64") if isinstance(layer, layers.MaxPool) else y[name] > 0)
+        name: nchw(tape.saved[name].index.astype("int64") if isinstance(layer, layers.MaxPool) else tape[name] > 0)
         for name, layer in deciding.items()
     }
 
@@ -82,7 +82,7 @@ def test_outputs_and_every_gradient(case):
     loss, gscores = npzf.softmax_cross_entropy(scores, labels)
     gx = net.backward(gscores)
     tx = torch.from_numpy(x.astype("float64")).requires_grad_()
-    expected = twin.forward(tx)[net.last]
+    expected = twin.forward(tx)[net.output_name]
     expected_loss = torch.nn.functional.cross_entropy(expected, torch.from_numpy(labels))
     expected_loss.backward()
     assert difference(scores, nhwc(expected)) < bound
@@ -121,7 +121,8 @@ def test_figure_3_sizes_and_parameters():
 
 def test_receptive_fields_of_zfnet():
     fields = npzf.zfnet(fc_units=8).fields()
-    found = {name: (fields[name].size, fields[name].stride) for name in FIGURE_3}
+    found = {name: (fields[name].size[0], fields[name].stride[0]) for name in FIGURE_3}
+    assert all(fields[name].size[0] == fields[name].size[1] for name in FIGURE_3)
     assert found == {
         "conv1": (7, 2),
         "pool1": (11, 4),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -36,3 +37,8 @@ def as_batch(x: Any, dtype: np.dtype, name: str = "x") -> np.ndarray:
 def generator(*seed: int) -> np.random.Generator:
     """A random generator that depends on these whole numbers alone: the same seed gives the same bits."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
+
+
+def array_module(x: Any) -> Any:
+    """The module that an array comes from, NumPy or CuPy, with functions of the same names."""
+    return sys.modules[type(x).__module__.partition(".")[0]]

@@ -126,3 +126,8 @@ def to_numpy(array: Any) -> np.ndarray:
 def product(a: Any, b: Any, out: Any = None) -> Any:
     """The matrix product a @ b where kernels run, in the current precision."""
     return device().product(a, b, out, precision())
+
+
+def prefetch_to_device(batches: Iterable[tuple], name: str) -> Iterable[tuple]:
+    """These (x, ...) batches with x on the device of this name, where the next is copied while the present one is computed on."""
+    return batches if name == "cpu" else device().feed(batches)

@@ -83,6 +83,16 @@ def parallel_for(function: Callable[[slice], Result], items: int) -> list[Result
         return [first, *(other.result() for other in others)]
 
 
+def each(function: Callable[[int], object], items: int) -> None:
+    """Calls function(0), ..., function(items - 1), divided among the threads as parallel_for divides them."""
+
+    def run(chunk: slice) -> None:
+        for i in range(chunk.start, chunk.stop):
+            function(i)
+
+    parallel_for(run, items)
+
+
 def _part(function: Callable[[slice], Result], part: slice) -> Result:
     _inside.part = True
     try:

@@ -1,26 +1,34 @@
 """The layers of section 2: one small class an idea, each with forward, backward and the deconvnet's project."""
 
-from npzf.layers.concatenate import Concatenate
 from npzf.layers.conv import Conv
-from npzf.layers.dropout import Dropout
+from npzf.layers.dropout import Draw, Dropout
 from npzf.layers.fully_connected import Flatten, FullyConnected
-from npzf.layers.layer import Layer, ProjectionRules, Save
+from npzf.layers.joins import Add, Concatenate, Join
+from npzf.layers.layer import Gradients, Layer, Pointwise, ProjectionRules, Save
 from npzf.layers.normalization import LocalContrastNorm, LocalResponseNorm
-from npzf.layers.pool import GlobalAveragePool, MaxPool
+from npzf.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from npzf.layers.relu import ReLU
+from npzf.layers.softmax import Softmax
 
 __all__ = [
+    "Add",
+    "AveragePool",
     "Concatenate",
     "Conv",
+    "Draw",
     "Dropout",
     "Flatten",
     "FullyConnected",
     "GlobalAveragePool",
+    "Gradients",
+    "Join",
     "Layer",
     "LocalContrastNorm",
     "LocalResponseNorm",
     "MaxPool",
+    "Pointwise",
     "ProjectionRules",
     "ReLU",
     "Save",
+    "Softmax",
 ]

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from npzf.geometry import output_size
+from npzf.geometry import Pair, Sides, output_sizes, pair, sides
 from npzf.layers.layer import Layer, Save, initial_weight, require_positive
-from npzf.ops import convolution as op
+from npzf.regions import Region
 
 
 @dataclass(eq=False)
 class Conv(Layer):
     """y[n, i, j, o] = bias[o] + sum over kh, kw, c of weight[o, kh, kw, c] * x[n, i*s + kh - pad, j*s + kw - pad, c].
 
-    maps: O; window: KH = KW; stride, pad in pixels of x; groups: map o sees the maps of its own group alone (Krizhevsky's
-    layers 2, 4, 5); ceil: sizes are rounded up (figure 3).
+    maps: O; window: the kernel size KH = KW, or (KH, KW); stride: an int or (rows, columns); pad: an int, (rows, columns) or
+    (top, bottom, left, right), in pixels of x; groups: map o sees the maps of its own group alone (Krizhevsky's layers 2, 4, 5);
+    ceil: sizes are rounded up (figure 3).
     """
 
     maps: int
-    window: int
-    stride: int = 1
-    pad: int = 0
+    window: int | Pair
+    stride: int | Pair = 1
+    pad: int | Pair | Sides = 0
     groups: int = 1
     ceil: bool = False
 
@@ -34,44 +35,52 @@ class Conv(Layer):
     def shape(self, shape):
         if len(shape) != 3 or shape[2] % self.groups:
             raise ValueError(f"Conv: input is {shape}, expected (H, W, C) with C a multiple of groups, {self.groups}")
-        sides = (output_size(side, self.window, self.stride, self.pad, self.ceil) for side in shape[:2])
-        return (*sides, self.maps)
+        return (*output_sizes(shape[:2], self.window, self.stride, self.pad, self.ceil), self.maps)
 
     def receptive_field(self, below):
         return below.through(self.window, self.stride, self.pad)
 
     def initialize(self, shape, weight_init, generator, dtype):
-        weight = (self.maps, self.window, self.window, shape[2] // self.groups)
+        weight = (self.maps, *pair(self.window), shape[2] // self.groups)
         self.parameters["weight"] = initial_weight(weight, weight_init, generator, dtype)
         self.parameters["bias"] = np.zeros(self.maps, dtype)  # biases 0 (section 3)
 
-    def forward(self, x, keep=Save.NOTHING, relu=False):
+    def forward(self, x, save=Save.NOTHING, relu=False):
         """x (N, H, W, C) -> y (N, OH, OW, O); relu: the rectification that follows is done here."""
-        self.kept = x if keep >= Save.GRADIENTS else None
-        self.size = x.shape[1:3]
         weight, bias = self.parameters["weight"], self.parameters["bias"]
-        return op.convolve(x, weight, bias, **self._geometry(), ceil=self.ceil, relu=relu)
+        y = self.ops.convolve(x, weight, bias, **self._moves(), ceil=self.ceil, relu=relu)
+        return y, (x.shape[1:3], x if save >= Save.GRADIENTS else None)
 
-    def backward(self, gy):
-        """gy (N, OH, OW, O) -> gx (N, H, W, C); sets gweight (O, KH, KW, C) and gbias (O,)."""
-        self.parameter_gradients(gy)
-        return op.convolve_transpose(gy, self.parameters["weight"], self.size, **self._geometry())
+    def backward(self, gy, saved, out=None):
+        """gy (N, OH, OW, O) -> gx (N, H, W, C), gradients of weight (O, KH, KW, C) and bias (O,)."""
+        gx = self.ops.convolve_transpose(gy, self.parameters["weight"], saved[0], **self._moves())
+        return gx, self.parameter_gradients(gy, saved)
 
-    def parameter_gradients(self, gy):
-        """Sets gweight (O, KH, KW, C) and gbias (O,)."""
-        weight = op.filter_gradient(self.kept, gy, self.parameters["weight"], **self._geometry())
-        self.gradients.update(weight=weight, bias=op.bias_gradient(gy))
-        self.kept = None
+    def parameter_gradients(self, gy, saved, out=None):
+        """Gradients of weight (O, KH, KW, C) and bias (O,)."""
+        gweight = self.ops.filter_gradient(saved[1], gy, self.parameters["weight"], **self._moves())
+        return {"weight": gweight, "bias": self.ops.bias_gradient(gy)}
 
-    def project(self, y, rules):
+    def project(self, y, saved, rules):
         """Deconvnet: the same filters, transposed; the bias is not undone."""
-        return op.convolve_transpose(y, self.parameters["weight"], self.size, **self._geometry())
+        return self.ops.convolve_transpose(y, self.parameters["weight"], saved[0], **self._moves())
 
-    def project_part(self, part, rules):
+    def forward_region(self, region, base):
+        """Only the places that see the region, on windows that carry their padding with them."""
+        places = self.shape(base.shape[1:])[:2]
+        windows, rows, columns = region.windows(base, places, pair(self.window), pair(self.stride), sides(self.pad))
+        weight, bias = self.parameters["weight"], self.parameters["bias"]
+        values = self.ops.convolve(windows, weight, bias, stride=self.stride, groups=self.groups)
+        return replace(region, values=values, rows=rows, columns=columns)
+
+    def project_region(self, region, saved, rules) -> Region:
         """The same on rectangles: h x w places see (h - 1) * stride + window pixels."""
-        size = tuple((side - 1) * self.stride + self.window for side in part.values.shape[1:3])
-        values = op.convolve_transpose(part.values, self.parameters["weight"], size, stride=self.stride, groups=self.groups)
-        return part.below(values, self.stride, self.pad, self.size)
+        moves = zip(region.values.shape[1:3], pair(self.stride), pair(self.window), strict=True)
+        size = tuple((side - 1) * stride + window for side, stride, window in moves)
+        values = self.ops.convolve_transpose(
+            region.values, self.parameters["weight"], size, stride=self.stride, groups=self.groups
+        )
+        return region.to_input(values, self.stride, self.pad, saved[0])
 
-    def _geometry(self):
+    def _moves(self):
         return {"stride": self.stride, "pad": self.pad, "groups": self.groups}

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from npzf.layers.layer import Layer, Save
-from npzf.ops import elementwise as op
+from npzf.layers.layer import Pointwise, Save
+
+
+class Draw(NamedTuple):
+    """Which mask a training pass draws: (seed, layer, training pass), and the place of its first image in the whole batch."""
+
+    key: tuple[int, int, int]
+    first: int = 0
 
 
 @dataclass(eq=False)
-class Dropout(Layer):
+class Dropout(Pointwise):
     """In training each number is 0 with probability `rate`, else divided by 1 - rate; otherwise nothing happens."""
 
     rate: float = 0.5  # section 3
@@ -17,25 +24,18 @@ class Dropout(Layer):
     def __post_init__(self):
         if not 0 <= self.rate < 1:
             raise ValueError(f"Dropout: rate is {self.rate}, expected at least 0 and below 1")
-        self.seed, self.calls = 0, 0
 
-    def initialize(self, shape, weight_init, generator, dtype):
-        self.seed, self.calls = int(generator.integers(2**63)), 0
+    def forward(self, x, save=Save.NOTHING, draw: Draw | None = None):
+        """x -> y of the same shape; draw: the mask of a training pass, None outside of training."""
+        if draw is None:
+            return x, None
+        mask = self.ops.dropout_mask(x, self.rate, *draw)
+        return x * mask, mask
 
-    def forward(self, x, keep=Save.NOTHING):
-        """x -> y of the same shape."""
-        if keep < Save.TRAIN:
-            self.kept = None
-            return x
-        self.calls += 1
-        self.kept = op.dropout_mask(x, self.rate, self.seed, self.calls)
-        return x * self.kept
-
-    def backward(self, gy):
+    def backward(self, gy, saved, out=None):
         """gx = gy through the same mask; unchanged if nothing was dropped."""
-        mask, self.kept = self.kept, None
-        return gy if mask is None else gy * mask
+        return gy if saved is None else gy * saved, {}
 
-    def project(self, y, rules):
+    def project(self, y, saved, rules):
         """Passed on as it is: nothing is dropped when looking at a net."""
         return y

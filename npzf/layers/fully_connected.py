@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from npzf.layers.layer import Layer, Save, initial_weight, require_positive
-from npzf.ops import fully_connected as op
-from npzf.ops.convolution import bias_gradient
 
 
 @dataclass(eq=False)
@@ -23,18 +21,17 @@ class Flatten(Layer):
     def receptive_field(self, below):
         return replace(below, whole=True)
 
-    def forward(self, x, keep=Save.NOTHING):
+    def forward(self, x, save=Save.NOTHING):
         """x (N, H, W, C) -> y (N, H * W * C)."""
-        self.size = x.shape[1:]
-        return x.reshape(x.shape[0], -1)
+        return x.reshape(x.shape[0], -1), x.shape[1:]
 
-    def backward(self, gy):
+    def backward(self, gy, saved, out=None):
         """gy (N, H * W * C) -> gx (N, H, W, C)."""
-        return gy.reshape(-1, *self.size)
+        return gy.reshape(-1, *saved), {}
 
-    def project(self, y, rules):
+    def project(self, y, saved, rules):
         """Back into maps."""
-        return y.reshape(-1, *self.size)
+        return y.reshape(-1, *saved)
 
 
 @dataclass(eq=False)
@@ -56,23 +53,21 @@ class FullyConnected(Layer):
         self.parameters["weight"] = initial_weight((self.units, *shape), weight_init, generator, dtype)
         self.parameters["bias"] = np.zeros(self.units, dtype)
 
-    def forward(self, x, keep=Save.NOTHING, relu=False):
+    def forward(self, x, save=Save.NOTHING, relu=False):
         """x (N, I) -> y (N, O); relu: the rectification that follows is done here."""
-        self.kept = x if keep >= Save.GRADIENTS else None
-        return op.linear(x, self.parameters["weight"], self.parameters["bias"], relu)
+        y = self.ops.linear(x, self.parameters["weight"], self.parameters["bias"], relu)
+        return y, x if save >= Save.GRADIENTS else None
 
-    def backward(self, gy):
-        """gy (N, O) -> gx (N, I); sets gweight (O, I) and gbias (O,)."""
-        self.parameter_gradients(gy)
-        return op.linear_transpose(gy, self.parameters["weight"])
+    def backward(self, gy, saved, out=None):
+        """gy (N, O) -> gx (N, I), gradients of weight (O, I) and bias (O,)."""
+        gx = self.ops.linear_transpose(gy, self.parameters["weight"])
+        return gx, self.parameter_gradients(gy, saved, out)
 
-    def parameter_gradients(self, gy):
-        """Sets gweight (O, I) and gbias (O,), over the last step's where there is one: fc6's take 151 MB."""
-        gweight = self.gradients.setdefault("weight", np.empty_like(self.parameters["weight"]))
-        op.weight_gradient(self.kept, gy, out=gweight)
-        self.gradients["bias"] = bias_gradient(gy)
-        self.kept = None
+    def parameter_gradients(self, gy, saved, out=None):
+        """Gradients of weight (O, I), written over the last pass's where there is one (fc6's take 151 MB), and bias (O,)."""
+        gweight = self.ops.weight_gradient(saved, gy, None if out is None else out["weight"])
+        return {"weight": gweight, "bias": self.ops.bias_gradient(gy)}
 
-    def project(self, y, rules):
+    def project(self, y, saved, rules):
         """The transposed weight; the bias is not undone."""
-        return op.linear_transpose(y, self.parameters["weight"])
+        return self.ops.linear_transpose(y, self.parameters["weight"])

@@ -1,4 +1,4 @@
-"""What every layer of a convnet (section 2) has in common: forward, backward and project."""
+"""What every layer of a convnet (section 2) has in common: forward, backward and project, without any memory of its own."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npzf.geometry import Field
-from npzf.regions import Part
+from npzf.ops import CPU, Ops
+from npzf.regions import Region
 
 Shape = tuple[int, ...]
+Gradients = dict[str, Any]
 
 
 class Save(IntEnum):
-    """What a forward pass keeps for the way back; each includes those before it."""
+    """What a forward pass saves for the way back; each includes those before it."""
 
     NOTHING = 0  # inference
     SWITCHES = 1  # what the deconvnet needs
     GRADIENTS = 2  # what gradients need
-    TRAIN = 3  # and dropout drops
 
 
 BACKWARD_RELUS = ("deconvnet", "gradient", "guided")
@@ -45,22 +46,22 @@ class ProjectionRules:
             raise ValueError(f"relu is {self.relu!r}, expected one of {', '.join(BACKWARD_RELUS)}")
 
     @property
-    def keep(self) -> Save:
-        """What the forward pass must keep for a walk down by these rules."""
+    def save(self) -> Save:
+        """What the forward pass must save for a walk down by these rules."""
         return Save.GRADIENTS if self.norm_gradient or self.relu != "deconvnet" else Save.SWITCHES
 
 
 @dataclass(eq=False)
 class Layer:
-    """One step of the net; its fields are its configuration, and what it learns stands in parameters.
+    """One step of the net; its fields are its configuration, what it learns stands in parameters, and ops computes.
 
-    local: what a unit answers depends on its receptive field alone.
+    A layer remembers nothing of a pass: what forward saves is returned, and given back to backward and project, as often as
+    wanted. local: True if a unit's activation depends only on its receptive field.
     """
 
     local: ClassVar[bool] = True
-    parameters: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
-    gradients: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
-    kept: Any = field(default=None, init=False, repr=False)
+    parameters: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    ops: Ops = field(default=CPU, init=False, repr=False)
 
     def configuration(self) -> dict[str, Any]:
         """The arguments that make this layer again."""
@@ -77,36 +78,57 @@ class Layer:
     def initialize(self, shape: Shape, weight_init: str | float, generator: np.random.Generator, dtype: np.dtype) -> None:
         """Makes the parameters for this input shape; most layers have none."""
 
-    def forward(self, x: np.ndarray, keep: Save = Save.NOTHING) -> np.ndarray:
-        """x -> y, both starting with the N images."""
+    def forward(self, x: Any, save: Save = Save.NOTHING) -> tuple[Any, Any]:
+        """x -> y, both starting with the N images, and what backward and project will need."""
         raise NotImplementedError
 
-    def backward(self, gy: np.ndarray) -> np.ndarray:
-        """gy -> gx, after forward(x, Save.GRADIENTS or more); sets the gradients."""
+    def backward(self, gy: Any, saved: Any, out: Gradients | None = None) -> tuple[Any, Gradients]:
+        """gy -> gx, and the gradients of the parameters by name; saved by forward(x, Save.GRADIENTS).
+
+        out: gradients of an earlier pass, whose arrays may be overwritten.
+        """
         raise NotImplementedError
 
-    def parameter_gradients(self, gy: np.ndarray) -> None:
-        """The part of backward that sets the gradients; alone it serves the lowest layer, whose gx nobody needs."""
+    def parameter_gradients(self, gy: Any, saved: Any, out: Gradients | None = None) -> Gradients:
+        """The part of backward that makes the gradients; alone it serves the lowest layer, whose gx nobody needs."""
+        return {}
 
-    def project(self, y: np.ndarray, rules: ProjectionRules) -> np.ndarray:
-        """The deconvnet's step down, y -> x, after forward(x, rules.keep or more)."""
+    def project(self, y: Any, saved: Any, rules: ProjectionRules) -> Any:
+        """The deconvnet's step down, y -> x; saved by forward(x, rules.save or more)."""
         raise NotImplementedError
 
-    def project_part(self, part: Part, rules: ProjectionRules) -> Part:
-        """The same for single units within their receptive field; as it stands for layers that treat every number alike."""
-        return replace(part, values=self.project(part.values, rules))
+    def forward_region(self, region: Region, base: Any) -> Region | None:
+        """The part of the output that a region of the input can change, base being the unchanged input; None: not possible."""
+        return None
+
+    def project_region(self, region: Region, saved: Any, rules: ProjectionRules) -> Region | None:
+        """The step down for single units, within what they see; None: not possible, all of the maps are needed."""
+        return None
+
+
+class Pointwise(Layer):
+    """A layer whose output at a place depends on its input at that place alone: regions pass as they are."""
+
+    def forward_region(self, region: Region, base: Any) -> Region | None:
+        """The same place, computed by itself."""
+        return replace(region, values=self.forward(region.values)[0])
+
+    def project_region(self, region: Region, saved: Any, rules: ProjectionRules) -> Region | None:
+        """The same place; None where the rules need what forward saved of all places."""
+        return None if rules.save > Save.SWITCHES else replace(region, values=self.project(region.values, None, rules))
 
 
 def initial_weight(shape: Shape, weight_init: str | float, generator: np.random.Generator, dtype: np.dtype) -> np.ndarray:
-    """Normal weights: with this deviation (the paper's is 1e-2), or "he": sqrt(2 / inputs of one unit), He et al. 2015."""
+    """Normal weights of this deviation (the paper's is 1e-2), or of "he"'s: sqrt(2 / inputs of one unit), He et al. 2015."""
     scale = np.sqrt(2 / np.prod(shape[1:])) if weight_init == "he" else weight_init
     weight = generator.standard_normal(shape, dtype) if scale else np.zeros(shape, dtype)
     weight *= dtype.type(scale)
     return weight
 
 
-def require_positive(layer: str, **values: int) -> None:
-    """ValueError for the first value that is not a whole number of at least 1."""
+def require_positive(layer: str, **values: int | tuple[int, int]) -> None:
+    """ValueError for the first value that is not a whole number of at least 1, or (rows, columns) of such."""
     for name, value in values.items():
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        numbers = value if isinstance(value, tuple | list) and len(value) == 2 else (value,)
+        if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 1 for n in numbers):
             raise ValueError(f"{layer}: {name} is {value!r}, expected a whole number of at least 1")

@@ -6,35 +6,32 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from npzf.layers.layer import Layer, Save, require_positive
-from npzf.ops import normalization as op
+from npzf.backend.arrays import array_module
+from npzf.layers.layer import Layer, Pointwise, Save, require_positive
 
 
 class _Norm(Layer):
-    """What the two forms share: they keep x for the gradient, and pass a projection on unchanged."""
+    """What the two forms share: they save x for the gradient, and pass a projection on unchanged."""
 
-    def forward(self, x, keep=Save.NOTHING):
+    def forward(self, x, save=Save.NOTHING):
         """x (N, H, W, C) -> y of the same shape."""
-        self.kept = x if keep >= Save.GRADIENTS else None
-        return self._normalise(x)
+        return self._normalize(x), x if save >= Save.GRADIENTS else None
 
-    def backward(self, gy):
+    def backward(self, gy, saved, out=None):
         """gy -> gx, the true gradient."""
-        gx = self._gradient(self.kept, gy)
-        self.kept = None
-        return gx
+        return self._gradient(saved, gy), {}
 
-    def project(self, y, rules):
+    def project(self, y, saved, rules):
         """Deconvnet: passed on as it is, or, if the rules say so, through the true gradient."""
-        return self._gradient(self.kept, y) if rules.norm_gradient else y
+        return self._gradient(saved, y) if rules.norm_gradient else y
 
 
 @dataclass(eq=False)
-class LocalResponseNorm(_Norm):
+class LocalResponseNorm(_Norm, Pointwise):
     """y_c = x_c / (k + a * sum of x_d^2 over n neighbouring maps d)^beta, a = alpha / n or alpha (Krizhevsky et al. 2012).
 
-    alpha_divided_by_n says which alpha is meant: True, the mean's (a = alpha / n: cuda-convnet, Caffe, PyTorch), or False, the
-    sum's (a = alpha: Krizhevsky's paper as it is written).
+    alpha_divided_by_n says which alpha is meant: True, that of the mean of the n squares (a = alpha / n: cuda-convnet, Caffe,
+    PyTorch), or False, that of their sum (a = alpha: Krizhevsky's paper as it is written).
     """
 
     n: int = 5  # Krizhevsky et al. 2012, section 3.3, as are the next three; section 2 leaves them open
@@ -45,7 +42,7 @@ class LocalResponseNorm(_Norm):
 
     def __post_init__(self):
         require_positive("LocalResponseNorm", n=self.n)
-        if not isinstance(self.alpha_divided_by_n, bool):
+        if not isinstance(self.alpha_divided_by_n, bool | np.bool_):
             raise ValueError(f"LocalResponseNorm: alpha_divided_by_n is {self.alpha_divided_by_n!r}, expected True or False")
         if self.k <= 0 or self.alpha < 0:
             raise ValueError(f"LocalResponseNorm: k is {self.k}, alpha {self.alpha}, expected k > 0 and alpha >= 0")
@@ -53,11 +50,11 @@ class LocalResponseNorm(_Norm):
     def _constants(self):
         return self.n, self.k, self.alpha / self.n if self.alpha_divided_by_n else self.alpha, self.beta
 
-    def _normalise(self, x):
-        return op.across_maps(x, *self._constants())
+    def _normalize(self, x):
+        return self.ops.local_response_norm(x, *self._constants())
 
     def _gradient(self, x, gy):
-        return op.across_maps_gradient(x, gy, *self._constants())
+        return self.ops.local_response_norm_gradient(x, gy, *self._constants())
 
 
 @dataclass(eq=False)
@@ -83,14 +80,17 @@ class LocalContrastNorm(_Norm):
     def receptive_field(self, below):
         return below.through(2 * self.window - 1, 1, self.window - 1)  # the mean is taken twice
 
-    def project_part(self, part, rules):
+    def project_region(self, region, saved, rules):
         """Deconvnet: passed on as it is, with zeros around it as far as the units see."""
+        if rules.norm_gradient:
+            return None
         reach = self.window - 1
-        around = np.pad(self.project(part.values, rules), [(0, 0), (reach, reach), (reach, reach), (0, 0)])
-        return replace(part, values=around, rows=part.rows - reach, columns=part.columns - reach)
+        around = [(0, 0), (reach, reach), (reach, reach), (0, 0)]
+        values = array_module(region.values).pad(region.values, around)
+        return replace(region, values=values, rows=region.rows - reach, columns=region.columns - reach)
 
-    def _normalise(self, x):
-        return op.local(x, self.window, self.sigma, self.floor)
+    def _normalize(self, x):
+        return self.ops.local_contrast_norm(x, self.window, self.sigma, self.floor)
 
     def _gradient(self, x, gy):
-        return op.local_gradient(x, gy, self.window, self.sigma, self.floor)
+        return self.ops.local_contrast_norm_gradient(x, gy, self.window, self.sigma, self.floor)

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from npzf.layers.layer import Layer, Save
-from npzf.ops import elementwise as op
+from npzf.layers.layer import Pointwise, Save
 
 
 @dataclass(eq=False)
-class ReLU(Layer):
+class ReLU(Pointwise):
     """y = max(x, 0)."""
 
-    def forward(self, x, keep=Save.NOTHING, done=False):
-        """x -> y of the same shape; done: the layer below has rectified x already."""
-        y = x if done else op.rectify(x)
-        self.kept = y if keep >= Save.GRADIENTS else None
-        return y
+    def forward(self, x, save=Save.NOTHING):
+        """x -> y of the same shape."""
+        y = self.ops.rectify(x)
+        return y, self.saved(y, save)
 
-    def backward(self, gy):
+    def backward(self, gy, saved, out=None):
         """gx = gy where y was positive."""
-        y, self.kept = self.kept, None
-        return op.rectify_gradient(y, gy)
+        return self.ops.rectify_gradient(saved, gy), {}
 
-    def project(self, y, rules):
+    def project(self, y, saved, rules):
         """Deconvnet: the signal itself is rectified; gradient: it passes where the output was positive; guided: both."""
         if rules.relu != "gradient":
-            y = op.rectify(y)
-        return y if rules.relu == "deconvnet" else op.rectify_gradient(self.kept, y)
+            y = self.ops.rectify(y)
+        return y if rules.relu == "deconvnet" else self.ops.rectify_gradient(saved, y)
+
+    @staticmethod
+    def saved(y, save):
+        """What the way back needs: the output, also where the layer below has rectified it."""
+        return y if save >= Save.GRADIENTS else None

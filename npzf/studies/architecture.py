@@ -15,7 +15,7 @@ import numpy as np
 from npzf.backend import to_numpy
 from npzf.layers import Conv
 from npzf.network import INPUT, Network
-from npzf.ops.convolution import convolve
+from npzf.ops import CPU
 from npzf.predict import features
 from npzf.studies.top import top_activations
 
@@ -105,7 +105,7 @@ def aliasing(net: Network, x: np.ndarray, layer: str) -> np.ndarray:
     weight = to_numpy(net.parameters[f"{layer}/weight"])
     folded, total = np.zeros(len(weight)), np.zeros(len(weight))
     for image in y:  # with stride 1 the answers are large: one image at a time
-        answer = convolve(image[None].astype(net.dtype), weight, None, stride=1, pad=conv.pad, groups=conv.groups)[0]
+        answer = CPU.convolve(image[None].astype(net.dtype), weight, None, stride=1, pad=conv.pad, groups=conv.groups)[0]
         energy, beyond = _answer_energy(answer), _above_nyquist(answer.shape[:2], conv.stride)
         folded += energy[beyond].sum(0)
         total += energy.sum((0, 1))

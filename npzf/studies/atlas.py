@@ -110,8 +110,8 @@ class MapStatistics:
     def __init__(self, net: Network, layers: Collection[str], count: int, classes: int):
         """classes: of the labels; 0 for images without labels, as for survey. ValueError for an unknown layer."""
         self.net, self.choice = net, (tuple(layers), count, classes)
-        self.classifies, self.labelled = len(net.shapes[net.last]) == 1, classes > 0
-        groups = classes or (net.shapes[net.last][0] if self.classifies else 1)
+        self.classifies, self.labelled = len(net.shapes[net.output_name]) == 1, classes > 0
+        groups = classes or (net.shapes[net.output_name][0] if self.classifies else 1)
         unknown = [name for name in layers if name not in net.layers]
         if unknown:
             raise ValueError(f"layer is {unknown[0]!r}, expected one of {', '.join(net.layers)}")
@@ -122,10 +122,10 @@ class MapStatistics:
 
     def add(self, x: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> None:
         """Looks at one batch: x (N, H, W, C), labels (N,), indices (N,)."""
-        ys = self.net.activations(x, {*self.layers, self.net.last} if self.classifies else self.layers)
+        ys = self.net.record(x, {*self.layers, self.net.output_name} if self.classifies else self.layers)
         group = labels if self.labelled else np.zeros(len(x), np.int64)
         if self.classifies:
-            probabilities = softmax(to_numpy(ys[self.net.last]))
+            probabilities = softmax(to_numpy(ys[self.net.output_name]))
             said = probabilities.argmax(1)
             group = labels if self.labelled else said
             answers = zip(said.tolist(), probabilities.max(1).tolist(), strict=True)

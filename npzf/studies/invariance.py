@@ -48,9 +48,9 @@ def invariance(
     kind: "translation" (vertical), "scale" or "rotation"; amounts: by default AMOUNTS, translations in proportion to H / 224.
     What lies outside of a photograph is the mean colour. ValueError for a kind, label, layer, or a net without class scores.
     """
-    classes = net.shapes[net.last]
+    classes = net.shapes[net.output_name]
     if len(classes) != 1:
-        raise ValueError(f"the net's last layer, {net.last!r}, gives {classes}, expected scores (classes,)")
+        raise ValueError(f"the net's last layer, {net.output_name!r}, gives {classes}, expected scores (classes,)")
     if len(labels) != len(photographs) or not all(0 <= label < classes[0] for label in labels):
         raise ValueError(f"labels are {list(labels)}, expected {len(photographs)} from 0 to {classes[0] - 1}")
     amounts = default_amounts(kind, photographs.shape[1]) if amounts is None else np.asarray(amounts, np.float64)
@@ -62,8 +62,8 @@ def invariance(
         for start in range(0, len(amounts), batch):
             part = slice(start, min(start + batch, len(amounts)))
             moved = np.stack([transformed(photograph, kind, amount, colour) for amount in amounts[part]])
-            seen = features(net, net.preprocessing.apply(moved), {*layers, net.last})
-            probability[n, part] = softmax(seen[net.last])[:, label]
+            seen = features(net, net.preprocessing.apply(moved), {*layers, net.output_name})
+            probability[n, part] = softmax(seen[net.output_name])[:, label]
             for name in layers:
                 away = (seen[name] - untouched[name]).reshape(len(moved), -1)
                 distances[name][n, part] = np.linalg.norm(away, axis=1)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
+from npzf.backend import to_numpy
 from npzf.losses import softmax
-from npzf.network import INPUT, Network
-from npzf.studies.changed import Changed, Untouched
+from npzf.network import Network
+from npzf.regions import Region
 
 SIZE, STEP = 1 / 5, 1 / 20  # of the image's side; open in the paper
 
@@ -55,11 +56,13 @@ def occlusion(
     height, width = x.shape[:2]
     size = round(min(height, width) * SIZE) if size is None else size
     step = max(1, round(min(height, width) * STEP)) if step is None else step
-    if len(net.shapes[net.last]) != 1:
-        raise ValueError(f"the net's last layer, {net.last!r}, gives {net.shapes[net.last]}, expected scores (classes,)")
+    if len(net.shapes[net.output_name]) != 1:
+        raise ValueError(
+            f"the net's last layer, {net.output_name!r}, gives {net.shapes[net.output_name]}, expected scores (classes,)"
+        )
     if layer is not None and layer not in net.layers:
         raise ValueError(f"layer is {layer!r}, expected one of {', '.join(net.layers)}")
-    classes = net.shapes[net.last][0]
+    classes = net.shapes[net.output_name][0]
     if not 0 <= label < classes:
         raise ValueError(f"label is {label}, expected 0 to {classes - 1}")
     if not 1 <= size <= min(height, width) or step < 1:
@@ -67,21 +70,28 @@ def occlusion(
     if batch < 1:
         raise ValueError(f"batch is {batch}, expected at least 1 place at once")
     tops, lefts = (np.arange(0, side - size + 1, step) for side in (height, width))
-    names = {net.last} if layer is None else {net.last, layer}
-    image = Untouched(net, x)
-    untouched = {name: image.base[name][None] for name in names}
+    names = {net.output_name} if layer is None else {net.output_name, layer}
+    tape = net.record(x[None], list(net.layers))
+    untouched = {name: to_numpy(tape[name]) for name in names}
     strongest = None if layer is None else int(untouched[layer].reshape(-1, untouched[layer].shape[-1]).max(0).argmax())
     p, activity = [], []
     with tqdm(total=len(tops) * len(lefts), desc="occluder", unit="place", leave=False, disable=None) as bar:
-        for square in _squares(image.base[INPUT], tops, lefts, size, grey, batch):
-            seen = image.activations(square, names)
-            p.append(softmax(seen[net.last]))
+        for square in _squares(np.asarray(x, net.dtype), tops, lefts, size, grey, batch):
+            seen = {name: to_numpy(y) for name, y in tape.update(square, names).items()}
+            p.append(softmax(seen[net.output_name]))
             if layer is not None:
                 activity.append(total_activity(seen[layer])[:, strongest])
             bar.update(len(square.rows))
     p = np.concatenate(p).reshape(len(tops), len(lefts), classes)
     middle = (size - 1) / 2
-    found = (p[..., label], p.argmax(-1), float(softmax(untouched[net.last])[0, label]), tops + middle, lefts + middle, size)
+    found = (
+        p[..., label],
+        p.argmax(-1),
+        float(softmax(untouched[net.output_name])[0, label]),
+        tops + middle,
+        lefts + middle,
+        size,
+    )
     if layer is None:
         return Occlusion(*found)
     activity = np.concatenate(activity).reshape(p.shape[:2])
@@ -93,10 +103,10 @@ def total_activity(y: np.ndarray) -> np.ndarray:
     return np.maximum(y, 0).reshape(len(y), -1, y.shape[-1]).sum(1)
 
 
-def _squares(x, tops, lefts, size, grey, batch) -> Iterator[Changed]:
+def _squares(x, tops, lefts, size, grey, batch) -> Iterator[Region]:
     """The occluder at every place of x (H, W, C), in raster order, up to `batch` places together."""
     rows, columns = (places.reshape(-1) for places in np.meshgrid(tops, lefts, indexing="ij"))
     for start in range(0, len(rows), batch):
         part = slice(start, start + batch)
         values = np.full_like(x, grey, shape=(len(rows[part]), size, size, x.shape[2]))
-        yield Changed(values, rows[part], columns[part])
+        yield Region(values, np.zeros(len(values), int), rows[part], columns[part])

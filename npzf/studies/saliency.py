@@ -9,21 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from npzf.backend import to_numpy
-from npzf.deconvnet import Unit, where
-from npzf.layers import ProjectionRules
+from npzf.deconvnet import EXACT, gradient, one_at
 from npzf.network import Network
-
-EXACT = ProjectionRules(norm_gradient=True, relu="gradient")
-
-
-def gradient(net: Network, x: np.ndarray, layer: str, unit: Unit) -> tuple[np.ndarray, np.ndarray]:
-    """A unit's values (N,) for the images x (N, H, W, C), and their gradient by the pixels, (N, H, W, C).
-
-    unit as for npzf.project, but not None. ValueError for a layer or unit that does not exist.
-    """
-    y = net.activations(x, (layer,), EXACT.keep)[layer]
-    place = where(y, unit)
-    return to_numpy(y[place]), to_numpy(net.project_down(layer, _one_at(y, place), EXACT))
+from npzf.units import index_of
 
 
 def saliency(net: Network, x: np.ndarray, label: int | np.ndarray) -> np.ndarray:
@@ -32,7 +20,7 @@ def saliency(net: Network, x: np.ndarray, label: int | np.ndarray) -> np.ndarray
     x (N, H, W, C); label: a class, or one for each image (N,). Simonyan et al. 2013, section 3. ValueError for a label that does
     not exist.
     """
-    return np.abs(gradient(net, x, net.last, label)[1]).max(-1)
+    return np.abs(gradient(net, x, net.output_name, label)[1]).max(-1)
 
 
 def class_model(
@@ -46,7 +34,7 @@ def class_model(
     """
     image = np.zeros(net.input_shape, net.dtype) if start is None else np.array(start, net.dtype)
     for _ in range(steps):
-        image += rate * (gradient(net, image[None], net.last, label)[1][0] - 2 * decay * image)
+        image += rate * (gradient(net, image[None], net.output_name, label)[1][0] - 2 * decay * image)
         if not np.isfinite(image).all():
             raise ArithmeticError(f"the class model grew without end, with a rate of {rate:g}: try a lower one")
     return image
@@ -61,14 +49,7 @@ def grad_cam(net: Network, x: np.ndarray, label: int | np.ndarray, layer: str) -
     with_maps = [name for name in net.layers if len(net.shapes[name]) == 3]
     if layer not in with_maps:
         raise ValueError(f"layer is {layer!r}, expected one with maps: {', '.join(with_maps)}")
-    y = net.activations(x, {layer, net.last}, EXACT.keep)
-    one = _one_at(y[net.last], where(y[net.last], label))
-    gy = net.project_down(net.last, one, EXACT, to=layer)
+    y = net.record(x, {layer, net.output_name}, EXACT.save)
+    one = one_at(y[net.output_name], index_of(y[net.output_name], label))
+    gy = y.walk(net.output_name, one, EXACT, to=layer)
     return np.maximum(to_numpy((y[layer] * gy.mean((1, 2), keepdims=True)).sum(3)), 0)
-
-
-def _one_at(y: np.ndarray, place: tuple) -> np.ndarray:
-    """Like y, 1 at this index and 0 elsewhere: where a gradient begins."""
-    one = np.zeros_like(y)
-    one[place] = 1
-    return one

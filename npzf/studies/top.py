@@ -68,7 +68,9 @@ class TopAccumulator(dict[str, TopActivations]):
 
     def add(self, x: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> None:
         """Looks at one batch: x (N, H, W, C), indices (N,)."""
-        for name, y in self.net.activations(x, self.names).items():
+        tape = self.net.record(x, self.names)
+        for name in self.names:
+            y = tape[name]
             before = self[name] if name in self else TopActivations.empty(y.shape[-1], self.count, y.dtype)
             self[name] = before.updated(y, indices)
 
@@ -124,7 +126,7 @@ def projections_and_patches(
 def projections_of(net: Network, x: np.ndarray, layer: str, images: np.ndarray, unit: tuple) -> list[np.ndarray]:
     """The units' pictures, on their receptive fields alone where a layer has them."""
     field, local = net.fields()[layer], len(net.shapes[layer]) == 3
-    if local and not field.whole and net.device == "cpu":
+    if local and not field.whole:
         return project_units(net, x, layer, images, unit)
     down = to_numpy(project(net, x[images], layer, unit if local else unit[0]))
     return [picture[field.patch(row, column, *x.shape[1:3])] for picture, row, column in zip(down, *unit[1:], strict=True)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from npzf.backend import to_numpy
-from npzf.deconvnet import where
+from npzf.deconvnet import gradient
 from npzf.network import Network
-from npzf.studies.saliency import gradient
+from npzf.units import index_of
 
 Unit = int | tuple[int, int, int]
 
@@ -29,10 +29,10 @@ class UnitFunction:
         self.unit, self.inner = unit, unit
         self.part = self.patch = slice(0, height), slice(0, width)
         if len(shape) == 3:
-            where(np.broadcast_to(np.float32(0), (1, *shape)), unit)  # refuses a unit that is not there
+            index_of(np.broadcast_to(np.float32(0), (1, *shape)), unit)  # refuses a unit that is not there
             field = net.fields()[layer]
             self.patch = field.patch(*unit[1:], height, width)
-            if net.is_local(layer):
+            if net.has_receptive_field(layer):
                 sides, *found = field.windows(*(np.array([at]) for at in unit[1:]), (height, width))
                 (top, left), place = ((int(a[0]), int(b[0])) for a, b in found)
                 self.part, self.inner = (slice(top, top + sides[0]), slice(left, left + sides[1])), (unit[0], *place)
@@ -44,7 +44,7 @@ class UnitFunction:
     def values(self, x: np.ndarray) -> np.ndarray:
         """The unit's values (N,) for images x (N, H, W, C), whatever their spectrum_exponent."""
         y = to_numpy(self.net.forward(x[:, *self.part], upto=self.layer))
-        return y[where(y, self.inner)]
+        return y[index_of(y, self.inner)]
 
     def value_and_gradient(self, z: np.ndarray) -> tuple[float, np.ndarray]:
         """The unit's value at z (h, w, C), and its gradient by z, float64."""

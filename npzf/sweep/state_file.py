@@ -12,6 +12,7 @@ import numpy as np
 from npzf.backend import to_numpy
 from npzf.data import Batches
 from npzf.network import Network
+from npzf.serialization import architecture
 from npzf.storage import hdf5
 
 KIND = "sweep state"
@@ -81,7 +82,7 @@ class StateFile:
 def _identity(accumulator: Accumulator, batches: Batches) -> str:
     """A digest of all that a sweep depends on: the net with its parameters, the accumulator's choice, the batches."""
     net = accumulator.net
-    words = (type(accumulator).__name__, accumulator.choice, net.architecture(), batches.identity())
+    words = (type(accumulator).__name__, accumulator.choice, architecture(net), batches.identity())
     digest = hashlib.sha256(repr(words).encode())
     for parameter in net.parameters.values():
         digest.update(np.ascontiguousarray(to_numpy(parameter)).data)

@@ -15,8 +15,8 @@ import h5py
 import numpy as np
 
 from npzf.backend import to_numpy, to_same_device
-from npzf.layers import Dropout
-from npzf.network import Network, from_file
+from npzf.network import Network
+from npzf.serialization import from_file, to_file
 from npzf.storage import hdf5
 from npzf.training.sgd import SGD
 
@@ -25,10 +25,9 @@ def save(path: str | Path, net: Network, sgd: SGD, state: dict[str, Any]) -> Non
     """Writes net, velocity and this state in the place of path; OSError leaves the earlier file as it was."""
 
     def write_contents(file: h5py.File) -> None:
-        net.to_file(file)
+        to_file(net, file)
         group = file.create_group("training")
-        random = {n: (la.seed, la.calls) for n, la in net.layers.items() if isinstance(la, Dropout)}
-        group.attrs["state"] = json.dumps({**state, "random": random})
+        group.attrs["state"] = json.dumps(state)
         for name, velocity in sgd.velocity.items():
             group[f"velocity/{name}"] = to_numpy(velocity)
 
@@ -43,8 +42,6 @@ def read(path: str | Path) -> tuple[Network, dict[str, Any]]:
         net = from_file(file)
         try:
             state = json.loads(file["training"].attrs["state"])
-            for name, random in state.pop("random").items():
-                net.layers[name].seed, net.layers[name].calls = random
         except ValueError as error:
             raise ValueError(f"training state of {path} cannot be read ({error})") from error
         return net, state

@@ -17,7 +17,7 @@ class Diverged(ArithmeticError):
 
 def check_classes(net: Network, images: SquareImages, subject: str = "the images have") -> None:
     """ValueError, beginning with the subject, unless each image has one class and the images' classes are the net's."""
-    outputs, classes = net.shapes[net.last][0], images.source.classes
+    outputs, classes = net.shapes[net.output_name][0], images.source.classes
     if len(classes) != outputs:
         raise ValueError(f"{subject} {len(classes)} classes, expected {outputs}, as the net")
     if net.classes is not None and tuple(classes) != tuple(net.classes):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from npzf.backend import to_numpy
+from npzf.backend import prefetch_to_device, to_numpy
 from npzf.data import ImageSet, SquareImages, TrainingBatches, fit_to_net
 from npzf.losses import softmax_cross_entropy
 from npzf.network import Network
@@ -111,7 +111,7 @@ class Trainer:
             while self.epoch < self.config.epochs:
                 self.sgd.rate = self.schedule.rate
                 with self._progress_bar() as bar:
-                    for x, targets, _ in self.net.fed(self.batches.epoch(self.epoch, self.batch)):
+                    for x, targets, _ in prefetch_to_device(self.batches.epoch(self.epoch, self.batch), self.net.device):
                         if len(x):  # else none of the batch's images can be decoded
                             self._step(x, targets)
                         self.batch += 1
@@ -166,7 +166,7 @@ class Trainer:
             *(self.epoch, self.config.epochs, loss, error, score.loss, score.error, row["images_per_second"]),
             f"; rate lowered to {self.schedule.rate:g}" if lowered else "",
         )
-        warn_if_at_chance(loss, self.net.shapes[self.net.last][0])
+        warn_if_at_chance(loss, self.net.shapes[self.net.output_name][0])
 
     def _means(self) -> tuple[float, float]:
         """Mean loss in nats and error in percent of this epoch so far."""

@@ -10,7 +10,8 @@ from assertions import close, normal
 from npzf import layers, squeezenet
 from npzf.data import centre_crop, decode
 from npzf.interop import alexnet_features, from_hwio
-from npzf.network import Network, load
+from npzf.network import Network
+from npzf.serialization import load
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 SQUEEZENET, PICTURES = DATA / "weights" / "squeezenet.h5", DATA / "imagenet-samples"
@@ -80,7 +81,7 @@ def test_saved_and_loaded_it_is_the_same_net(tmp_path):
 
 def test_alexnet_ends_at_pool5():
     net = alexnet_features()
-    assert net.last == "pool5" and net.shapes["pool5"] == (6, 6, 256)
+    assert net.output_name == "pool5" and net.shapes["pool5"] == (6, 6, 256)
     assert sum(p.size for p in net.parameters.values()) == 2_469_696
 
 

@@ -19,7 +19,12 @@ LAYERS = {  # layer, one image's input shape
     "relu": (layers.ReLU(), MAPS),
     "pool": (layers.MaxPool(3, 2, pad=1), MAPS),
     "pool with ceil": (layers.MaxPool(3, 2, ceil=True), MAPS),
+    "pool, rectangular": (layers.MaxPool((2, 3), (3, 1), pad=(1, 0, 2, 1), ceil=True), MAPS),
+    "conv, rectangular": (layers.Conv(4, (2, 3), stride=(1, 2), pad=(0, 1, 2, 1)), MAPS),
     "average": (layers.GlobalAveragePool(), MAPS),
+    "average pool": (layers.AveragePool(3, 2, pad=1, ceil=True), MAPS),
+    "average pool, rectangular": (layers.AveragePool((2, 3), (1, 2), pad=(0, 1, 2, 0), count_padding=False), MAPS),
+    "softmax": (layers.Softmax(), (7,)),
     "across maps": (layers.LocalResponseNorm(alpha=1.0), MAPS),
     "across maps, sum": (layers.LocalResponseNorm(n=4, alpha=0.5, beta=0.6, alpha_divided_by_n=False), MAPS),
     "local contrast": (layers.LocalContrastNorm(5, 1.3), MAPS),
@@ -41,16 +46,16 @@ def made(layer, shape, dtype="float64"):
 
 @every
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("keep", list(Save))
-def test_shape_and_type_agree_with_forward_and_back(layer, shape, dtype, keep):
+@pytest.mark.parametrize("save", list(Save))
+def test_shape_and_type_agree_with_forward_and_back(layer, shape, dtype, save):
     layer, x = made(layer, shape, dtype), normal(3, *shape, dtype=dtype)
-    y = layer.forward(x, keep=keep)
+    y, saved = layer.forward(x, save)
     assert (y.shape, y.dtype) == ((3, *layer.shape(shape)), x.dtype)
-    if keep >= Save.SWITCHES:
-        down = layer.project(y, ProjectionRules())
+    if save >= Save.SWITCHES:
+        down = layer.project(y, saved, ProjectionRules())
         assert (down.shape, down.dtype) == (x.shape, x.dtype)
-    if keep >= Save.GRADIENTS:
-        gx = layer.backward(y)
+    if save >= Save.GRADIENTS:
+        gx, _ = layer.backward(y, saved)
         assert (gx.shape, gx.dtype) == (x.shape, x.dtype)
 
 
@@ -59,52 +64,69 @@ def test_backward_is_the_gradient(layer, shape):
     layer, x = made(layer, shape), separated(2, *shape)
 
     def forward(x):
-        return layer.forward(x)
+        return layer.forward(x)[0]
 
     def backward(gy):
-        layer.forward(x, keep=Save.GRADIENTS)
-        return layer.backward(gy)
+        return layer.backward(gy, layer.forward(x, Save.GRADIENTS)[1])[0]
 
     gradcheck.gradient(forward, backward, x, step=1e-5 / x.size, tolerance=1e-5)
 
 
 @every
-def test_backward_sets_a_gradient_for_each_parameter(layer, shape):
+def test_backward_gives_a_gradient_for_each_parameter(layer, shape):
     layer, x = made(layer, shape), normal(2, *shape)
-    layer.backward(layer.forward(x, keep=Save.GRADIENTS))
-    assert layer.gradients.keys() == layer.parameters.keys()
+    y, saved = layer.forward(x, Save.GRADIENTS)
+    gradients = layer.backward(y, saved)[1]
+    assert gradients.keys() == layer.parameters.keys() == layer.parameter_gradients(y, saved).keys()
     for key, parameter in layer.parameters.items():
 
         def of_parameter(value, parameter=parameter):
             before = parameter.copy()
             parameter[...] = value
-            y = layer.forward(x)
+            y = layer.forward(x)[0]
             parameter[...] = before
             return y
 
         def gradient(gy, key=key):
-            layer.forward(x, keep=Save.GRADIENTS)
-            layer.backward(gy)
-            return layer.gradients[key]
+            return layer.backward(gy, saved)[1][key]
 
         gradcheck.gradient(of_parameter, gradient, parameter.copy())
 
 
 @every
-def test_inference_keeps_nothing_and_changes_nothing(layer, shape):
-    layer, x = made(layer, shape), normal(2, *shape)
-    before = x.copy()
-    layer.forward(x, keep=Save.TRAIN)
-    layer.forward(x)
-    assert layer.kept is None
+def test_a_layer_remembers_nothing_and_leaves_its_input_alone(layer, shape):
+    """Two passes in turn: what the first saved serves again and again, whatever ran since; the layer itself is as it was."""
+    layer, x, other = made(layer, shape), normal(2, *shape), normal(2, *shape, seed=5)
+    before, state = x.copy(), vars(layer).copy()
+    y, saved = layer.forward(x, Save.GRADIENTS)
+    gy = normal(*y.shape, seed=1)
+    first = layer.backward(gy, saved), layer.project(gy, saved, ProjectionRules())
+    layer.backward(gy, layer.forward(other, Save.GRADIENTS)[1])
+    again = layer.backward(gy, saved), layer.project(gy, saved, ProjectionRules())
+    np.testing.assert_array_equal(first[0][0], again[0][0])
+    np.testing.assert_array_equal(first[1], again[1])
+    for key, gradient in first[0][1].items():
+        np.testing.assert_array_equal(gradient, again[0][1][key])
     np.testing.assert_array_equal(x, before)
+    assert vars(layer) == state
 
 
 @every
-def test_backward_lets_go_of_what_was_kept(layer, shape):
+def test_inference_saves_no_activations(layer, shape):
+    """What is saved without need would keep memory: nothing, or a few numbers."""
     layer, x = made(layer, shape), normal(2, *shape)
-    layer.backward(layer.forward(x, keep=Save.TRAIN))
-    assert layer.kept is None
+    saved = layer.forward(x)[1]
+    parts = saved if isinstance(saved, tuple | list) else [saved]
+    assert all(part is None or isinstance(part, int | tuple) for part in parts)
+
+
+def test_gradients_are_written_over_those_of_an_earlier_pass():
+    layer, x = made(layers.FullyConnected(5), (11,)), normal(2, 11)
+    y, saved = layer.forward(x, Save.GRADIENTS)
+    earlier = {"weight": np.full((5, 11), np.nan), "bias": np.full(5, np.nan)}
+    gradients = layer.backward(y, saved, earlier)[1]
+    assert gradients["weight"] is earlier["weight"]
+    np.testing.assert_array_equal(gradients["weight"], layer.backward(y, saved)[1]["weight"])
 
 
 @every
@@ -114,92 +136,106 @@ def test_the_configuration_makes_the_layer_again(layer, shape):
     assert again.shape(shape) == layer.shape(shape)
 
 
-LINEAR = ["conv", "conv in groups", "average", "flatten", "fully connected"]
+LINEAR = [
+    *("conv", "conv in groups", "conv, rectangular", "average", "average pool", "average pool, rectangular"),
+    *("flatten", "fully connected"),
+]
 
 
 @pytest.mark.parametrize(("layer", "shape"), [LAYERS[name] for name in LINEAR], ids=LINEAR)
 def test_linear_layers_project_by_their_adjoint_without_bias(layer, shape):
     layer, x = made(layer, shape), normal(2, *shape)
-    bias = layer.forward(np.zeros_like(x))
+    bias, saved = layer.forward(np.zeros_like(x), Save.SWITCHES)
     y = normal(*bias.shape)
-    gradcheck.adjoint(lambda x: layer.forward(x) - bias, lambda y: layer.project(y, ProjectionRules()), x, y)
-    np.testing.assert_array_equal(layer.project(np.zeros_like(y), ProjectionRules()), 0)
+    gradcheck.adjoint(lambda x: layer.forward(x)[0] - bias, lambda y: layer.project(y, saved, ProjectionRules()), x, y)
+    np.testing.assert_array_equal(layer.project(np.zeros_like(y), saved, ProjectionRules()), 0)
 
 
 def test_relu_projects_by_rectifying_the_signal_whatever_was_positive_on_the_way_up():
     layer, y = layers.ReLU(), normal(2, *MAPS)
-    layer.forward(-y, keep=Save.SWITCHES)
-    np.testing.assert_array_equal(layer.project(y, ProjectionRules()), np.maximum(y, 0))
+    _, saved = layer.forward(-y, Save.SWITCHES)
+    np.testing.assert_array_equal(layer.project(y, saved, ProjectionRules()), np.maximum(y, 0))
 
 
 @pytest.mark.parametrize(("overwrite", "expected"), [(False, 7), (True, 4)])
 def test_pool_projects_through_its_switches(overwrite, expected):
     layer, x = layers.MaxPool(3, 2), np.zeros((1, 3, 5, 1))
     x[0, 1, 2] = 1  # the maximum of both windows
-    layer.forward(x, keep=Save.SWITCHES)
-    down = layer.project(np.array([3.0, 4.0]).reshape(1, 1, 2, 1), ProjectionRules(overwrite=overwrite))
+    _, saved = layer.forward(x, Save.SWITCHES)
+    down = layer.project(np.array([3.0, 4.0]).reshape(1, 1, 2, 1), saved, ProjectionRules(overwrite=overwrite))
     np.testing.assert_array_equal(down, x * expected)
 
 
 @pytest.mark.parametrize("name", ["across maps", "across maps, sum", "local contrast"])
 def test_norms_project_unchanged_or_by_their_true_gradient(name):
     layer, x, y = LAYERS[name][0], normal(2, *MAPS), normal(2, *MAPS, seed=1)
-    layer.forward(x, keep=Save.SWITCHES)
-    assert layer.project(y, ProjectionRules()) is y
-    layer.forward(x, keep=Save.GRADIENTS)
-    projected = layer.project(y, ProjectionRules(norm_gradient=True))
-    np.testing.assert_array_equal(projected, layer.backward(y))
+    assert layer.project(y, layer.forward(x, Save.SWITCHES)[1], ProjectionRules()) is y
+    _, saved = layer.forward(x, Save.GRADIENTS)
+    projected = layer.project(y, saved, ProjectionRules(norm_gradient=True))
+    np.testing.assert_array_equal(projected, layer.backward(y, saved)[0])
     assert (projected != y).any()
 
 
 def test_dropout_projects_unchanged():
     y = normal(2, 9)
-    assert layers.Dropout(0.5).project(y, ProjectionRules()) is y
+    assert layers.Dropout(0.5).project(y, None, ProjectionRules()) is y
 
 
 def test_alpha_of_the_mean_is_alpha_of_the_sum_divided_by_n():
     x = normal(2, *MAPS)
     mean, total = layers.LocalResponseNorm(n=5, alpha=1.0), layers.LocalResponseNorm(n=5, alpha=0.2, alpha_divided_by_n=False)
-    np.testing.assert_array_equal(mean.forward(x), total.forward(x))
+    np.testing.assert_array_equal(mean.forward(x)[0], total.forward(x)[0])
 
 
 def test_dropout_drops_only_in_training():
     layer, x = made(layers.Dropout(0.5), (50,)), normal(4, 50)
-    for keep in (Save.NOTHING, Save.SWITCHES, Save.GRADIENTS):
-        assert layer.forward(x, keep=keep) is x
-    y = layer.forward(x, keep=Save.TRAIN)
+    for save in Save:
+        assert layer.forward(x, save)[0] is x
+    y, saved = layer.forward(x, draw=layers.Draw((0, 3, 1)))
     kept = y != 0
     assert 0.3 < kept.mean() < 0.7
     np.testing.assert_array_equal(y, np.where(kept, 2 * x, 0))
-    np.testing.assert_array_equal(layer.backward(x), y)  # the same mask on the way back
+    np.testing.assert_array_equal(layer.backward(x, saved)[0], y)  # the same mask on the way back
 
 
-def test_dropout_depends_on_the_seed_and_draws_anew_each_time():
-    x = np.ones((3, 40))
-    one, same = made(layers.Dropout(), (40,)), made(layers.Dropout(), (40,))
-    first = [layer.forward(x, keep=Save.TRAIN) for layer in (one, same)]
-    np.testing.assert_array_equal(*first)
-    assert (one.forward(x, keep=Save.TRAIN) != first[0]).any()
+def test_dropout_depends_on_the_draw_alone():
+    x, layer = np.ones((3, 40)), made(layers.Dropout(), (40,))
+    first, *others = (layer.forward(x, draw=layers.Draw(key))[0] for key in ((0, 3, 1), (0, 3, 2), (0, 4, 1), (1, 3, 1)))
+    np.testing.assert_array_equal(made(layers.Dropout(), (40,)).forward(x, draw=layers.Draw((0, 3, 1)))[0], first)
+    assert all((other != first).any() for other in others)
 
 
 @pytest.mark.parametrize("layer, shape", [(layers.Conv(4, 3), (7, 6, 3)), (layers.FullyConnected(5), (8,))], ids=["conv", "fc"])
-def test_a_layer_can_do_the_relu_that_follows(layer, shape):
-    layer.initialize(shape, "he", arrays.generator(0), np.dtype("float64"))
-    x = normal(2, *shape)
-    relu = layers.ReLU()
-    y = relu.forward(layer.forward(x, relu=True), keep=Save.GRADIENTS, done=True)
-    np.testing.assert_array_equal(y, np.maximum(layer.forward(x), 0))
-    np.testing.assert_array_equal(relu.backward(np.ones_like(y)), y > 0)
+def test_a_weighted_layer_can_do_the_relu_that_follows(layer, shape):
+    layer, x = made(layer, shape), normal(2, *shape)
+    np.testing.assert_array_equal(layer.forward(x, relu=True)[0], np.maximum(layer.forward(x)[0], 0))
 
 
 def test_concatenate_joins_maps_and_hands_them_back():
-    layer, xs = layers.Concatenate(), [normal(2, 5, 4, maps) for maps in (1, 3, 2)]
-    y = layer.forward(*xs, keep=Save.GRADIENTS)
+    layer, xs = layers.Concatenate(), tuple(normal(2, 5, 4, maps) for maps in (1, 3, 2))
+    y, saved = layer.forward(xs, Save.GRADIENTS)
     assert y.shape[1:] == layer.shape(*(x.shape[1:] for x in xs)) == (5, 4, 6)
-    for down in (layer.backward(y), layer.project(y, ProjectionRules())):
+    for down in (layer.backward(y, saved)[0], layer.project(y, saved, ProjectionRules())):
         for part, x in zip(down, xs, strict=True):
             np.testing.assert_array_equal(part, x)
             assert part.flags.c_contiguous
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 3), (7,)])
+def test_add_sums_and_hands_the_signal_to_every_source(shape):
+    layer, xs = layers.Add(), tuple(normal(2, *shape, seed=seed) for seed in range(3))
+    y, saved = layer.forward(xs, Save.GRADIENTS)
+    assert y.shape[1:] == layer.shape(*(x.shape[1:] for x in xs)) == shape
+    np.testing.assert_allclose(y, xs[0] + xs[1] + xs[2], rtol=1e-14)
+    for down in (layer.backward(y, saved)[0], layer.project(y, saved, ProjectionRules())):
+        assert len(down) == 3 and all(part is y for part in down)
+
+
+def test_softmax_passes_a_projection_on():
+    layer, x = layers.Softmax(), normal(2, 5)
+    y, saved = layer.forward(x, Save.GRADIENTS)
+    np.testing.assert_allclose(y.sum(1), 1)
+    assert layer.project(x, saved, ProjectionRules()) is x
 
 
 @pytest.mark.parametrize(
@@ -207,6 +243,8 @@ def test_concatenate_joins_maps_and_hands_them_back():
     [
         (layers.Conv(1, 3, stride=2, pad=1), Field(9, 4, -1)),
         (layers.MaxPool(2, 2), Field(7, 4, 1)),
+        (layers.Conv(1, (3, 1), stride=(2, 1), pad=(1, 2, 0, 0)), Field((9, 5), (4, 2), (-1, 1))),
+        (layers.AveragePool((1, 2), (1, 3)), Field((5, 7), (2, 6), 1)),
         (layers.LocalContrastNorm(3), Field(13, 2, -3)),  # the mean of means: five pixels
         (layers.ReLU(), Field(5, 2, 1)),
         (layers.LocalResponseNorm(), Field(5, 2, 1)),
@@ -245,6 +283,10 @@ def test_initial_weights_have_the_deviation_asked_for_and_biases_are_0():
         (lambda: layers.Conv(4, 6).shape((5, 7, 1)), "input side is 5"),
         (lambda: layers.MaxPool(0, 2), "MaxPool: window is 0"),
         (lambda: layers.MaxPool(3, -1), "MaxPool: stride is -1"),
+        (lambda: layers.AveragePool((3, 0), 1), r"AveragePool: window is \(3, 0\)"),
+        (lambda: layers.Conv(4, (3, 2, 1)), r"Conv: window is \(3, 2, 1\)"),
+        (lambda: layers.Add().shape((5, 5, 1), (5, 5, 2)), r"Add: inputs are \(5, 5, 1\), \(5, 5, 2\), expected the same"),
+        (lambda: layers.Softmax().shape((5, 5, 1)), r"Softmax: input is \(5, 5, 1\)"),
         (lambda: layers.MaxPool(3, 2).shape((9,)), r"MaxPool: input is \(9,\)"),
         (lambda: layers.GlobalAveragePool().shape((9,)), r"GlobalAveragePool: input is \(9,\)"),
         (lambda: layers.FullyConnected(0), "FullyConnected: units is 0"),

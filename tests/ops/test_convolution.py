@@ -12,7 +12,8 @@ from assertions import DTYPES, TOLERANCE, TORCH, close, layouts, normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npzf.ops import convolution as op
+from npzf.geometry import output_sizes, pair, sides
+from npzf.ops.cpu import convolution as op
 
 CASES = {  # x (N, H, W, C), maps O, window (KH, KW), options
     "plain": ((2, 6, 6, 3), 4, (3, 3), {}),
@@ -60,13 +61,13 @@ def by_torch(x, weight, bias, *, stride=1, pad=0, groups=1, ceil=False):
 def test_equals_loops(backend, blocks, size, maps, window, options, dtype):
     x, weight, bias, gy, adjoint = data(size, maps, window, options, dtype)
     pairs = [
-        (backend.run(op.convolve, x, weight, bias, **options), naive.convolve(x, weight, bias, **options)),
-        (backend.run(op.convolve, x, weight, **options), naive.convolve(x, weight, **options)),
+        (backend.run("convolve", x, weight, bias, **options), naive.convolve(x, weight, bias, **options)),
+        (backend.run("convolve", x, weight, **options), naive.convolve(x, weight, **options)),
         (
-            backend.run(op.convolve_transpose, gy, weight, size[1:3], **adjoint),
+            backend.run("convolve_transpose", gy, weight, size[1:3], **adjoint),
             naive.convolve_transpose(gy, weight, size[1:3], **options),
         ),
-        (backend.run(op.filter_gradient, x, gy, weight, **adjoint), naive.filter_gradient(x, gy, weight, **options)),
+        (backend.run("filter_gradient", x, gy, weight, **adjoint), naive.filter_gradient(x, gy, weight, **options)),
     ]
     for found, expected in pairs:
         assert found.dtype == dtype
@@ -79,9 +80,9 @@ def test_equals_torch(backend, size, maps, window, options):
     tx, tweight, tbias = (torch.tensor(a, requires_grad=True) for a in (x, weight, bias))
     ty = by_torch(tx, tweight, tbias, **options)
     ty.backward(torch.tensor(gy))
-    close(backend.run(op.convolve, x, weight, bias, **options), ty.detach(), TORCH)
-    close(backend.run(op.convolve_transpose, gy, weight, size[1:3], **adjoint), tx.grad, TORCH)
-    close(backend.run(op.filter_gradient, x, gy, weight, **adjoint), tweight.grad, TORCH)
+    close(backend.run("convolve", x, weight, bias, **options), ty.detach(), TORCH)
+    close(backend.run("convolve_transpose", gy, weight, size[1:3], **adjoint), tx.grad, TORCH)
+    close(backend.run("filter_gradient", x, gy, weight, **adjoint), tweight.grad, TORCH)
 
 
 @cases
@@ -89,16 +90,16 @@ def test_adjoints_and_gradients(backend, size, maps, window, options):
     x, weight, bias, gy, adjoint = data(size, maps, window, options)
 
     def of_x(x):
-        return backend.run(op.convolve, x, weight, **options)
+        return backend.run("convolve", x, weight, **options)
 
     def transposed(gy):
-        return backend.run(op.convolve_transpose, gy, weight, size[1:3], **adjoint)
+        return backend.run("convolve_transpose", gy, weight, size[1:3], **adjoint)
 
     def of_weight(weight):
-        return backend.run(op.convolve, x, weight, bias, **options)
+        return backend.run("convolve", x, weight, bias, **options)
 
     def gweight(gy):
-        return backend.run(op.filter_gradient, x, gy, weight, **adjoint)
+        return backend.run("filter_gradient", x, gy, weight, **adjoint)
 
     gradcheck.adjoint(of_x, transposed, x, gy)
     gradcheck.gradient(of_x, transposed, x)
@@ -112,10 +113,10 @@ def test_any_shape_equals_torch(backend, n, sides, maps, data):
     pad, groups = data.draw(st.integers(0, min(window) - 1)), data.draw(st.integers(1, 3))
     options = {"stride": data.draw(st.integers(1, 4)), "pad": pad, "groups": groups, "ceil": data.draw(st.booleans())}
     x, weight = normal(n, *sides, maps * groups), normal(2 * groups, *window, maps)
-    y = backend.run(op.convolve, x, weight, **options)
+    y = backend.run("convolve", x, weight, **options)
     close(y, by_torch(torch.tensor(x), torch.tensor(weight), None, **options), TORCH)
     del options["ceil"]  # the transpose reads the size off y
-    transposed = backend.run(op.convolve_transpose, y, weight, sides, **options)
+    transposed = backend.run("convolve_transpose", y, weight, sides, **options)
     assert np.isclose(np.vdot(y, y), np.vdot(x, transposed), rtol=1e-10)
 
 
@@ -124,10 +125,10 @@ def test_more_threads_than_images(backend, set_threads, number):
     set_threads(number)
     options = {"stride": 2, "pad": 1}
     x, weight, bias, gy, _ = data((3, 7, 8, 2), 4, (3, 3), options)
-    close(backend.run(op.convolve, x, weight, bias, **options), naive.convolve(x, weight, bias, **options), 1e-12)
-    gweight = backend.run(op.filter_gradient, x, gy, weight, **options)
+    close(backend.run("convolve", x, weight, bias, **options), naive.convolve(x, weight, bias, **options), 1e-12)
+    gweight = backend.run("filter_gradient", x, gy, weight, **options)
     close(gweight, naive.filter_gradient(x, gy, weight, **options), 1e-12)
-    gx = backend.run(op.convolve_transpose, gy, weight, (7, 8), **options)
+    gx = backend.run("convolve_transpose", gy, weight, (7, 8), **options)
     close(gx, naive.convolve_transpose(gy, weight, (7, 8), **options), 1e-12)
 
 
@@ -136,19 +137,19 @@ def test_any_memory_layout(backend, blocks, kind):
     options = {"stride": 2, "pad": 1}
     x, weight, bias, gy, _ = data((3, 7, 8, 2), 4, (3, 3), options)
     ox, oweight, ogy = (layouts(a)[kind] for a in (x, weight, gy))
-    close(backend.run(op.convolve, ox, oweight, bias, **options), naive.convolve(x, weight, bias, **options), 1e-12)
-    gweight = backend.run(op.filter_gradient, ox, ogy, oweight, **options)
+    close(backend.run("convolve", ox, oweight, bias, **options), naive.convolve(x, weight, bias, **options), 1e-12)
+    gweight = backend.run("filter_gradient", ox, ogy, oweight, **options)
     close(gweight, naive.filter_gradient(x, gy, weight, **options), 1e-12)
-    gx = backend.run(op.convolve_transpose, ogy, oweight, (7, 8), **options)
+    gx = backend.run("convolve_transpose", ogy, oweight, (7, 8), **options)
     close(gx, naive.convolve_transpose(gy, weight, (7, 8), **options), 1e-12)
 
 
 def test_inputs_are_left_alone(backend):
     x, weight, bias, gy, _ = data((2, 6, 6, 3), 4, (3, 3), {})
     copies = [a.copy() for a in (x, weight, bias, gy)]
-    backend.run(op.convolve, x, weight, bias)
-    backend.run(op.convolve_transpose, gy, weight, (6, 6))
-    backend.run(op.filter_gradient, x, gy, weight)
+    backend.run("convolve", x, weight, bias)
+    backend.run("convolve_transpose", gy, weight, (6, 6))
+    backend.run("filter_gradient", x, gy, weight)
     for before, after in zip(copies, (x, weight, bias, gy), strict=True):
         np.testing.assert_array_equal(before, after)
 
@@ -156,11 +157,12 @@ def test_inputs_are_left_alone(backend):
 @cases
 @pytest.mark.parametrize("share", [1, 2], ids=["whole", "halves"])
 def test_im2col_gathers_exactly_and_col2im_is_its_adjoint(size, maps, window, options, share):
-    x, weight, *_ = data(size, maps, window, options)
+    x, *_ = data(size, maps, window, options)
     stride, pad, ceil = options.get("stride", 1), options.get("pad", 0), options.get("ceil", False)
-    over = op.Window.over(size[1:3], weight, stride, pad, ceil)
+    places = output_sizes(size[1:3], window, stride, pad, ceil)
+    over = op.Window(window, pair(stride), sides(pad), places)
     expected = naive.im2col(x, window, stride=stride, pad=pad, ceil=ceil)
-    edges = [over.rows * part // share for part in range(share + 1)]
+    edges = [places[0] * part // share for part in range(share + 1)]
     for rows in (slice(a, b) for a, b in pairwise(edges) if a < b):
         columns = op.im2col(x, over, rows)
         np.testing.assert_array_equal(columns, expected[:, rows].reshape(columns.shape))
@@ -170,8 +172,8 @@ def test_im2col_gathers_exactly_and_col2im_is_its_adjoint(size, maps, window, op
 
 
 def test_im2col_writes_into_a_buffer_that_is_larger():
-    x, weight = normal(2, 6, 5, 3), normal(4, 3, 3, 3)
-    over, buffer = op.Window.over((6, 5), weight, 1, 1), np.full(5000, np.nan)
+    x = normal(2, 6, 5, 3)
+    over, buffer = op.Window((3, 3), (1, 1), (1, 1, 1, 1), (6, 5)), np.full(5000, np.nan)
     columns = op.im2col(x, over, slice(0, 6), buffer)
     assert np.shares_memory(columns, buffer)
     np.testing.assert_array_equal(columns, op.im2col(x, over, slice(0, 6)))
@@ -182,8 +184,8 @@ def test_im2col_writes_into_a_buffer_that_is_larger():
 @pytest.mark.parametrize("size", [1, 500, 2000, 9000, 1 << 20])
 def test_blocks_cover_every_place_once_and_stay_small(monkeypatch, images, size, itemsize):
     monkeypatch.setattr(op, "BLOCK_BYTES", size)
-    window, seen = op.Window(3, 2, 1, 0, 7, 5), np.zeros((10, 7), int)
-    for block, rows in window.blocks(images, 4, itemsize):
+    window, seen = op.Window((3, 2), (1, 1), (0, 0, 0, 0), (7, 5)), np.zeros((10, 7), int)
+    for block, rows in window.row_blocks(images, 4, itemsize):
         seen[block, rows] += 1
         count = (block.stop - block.start) * (rows.stop - rows.start)
         assert count == 1 or count * 5 * 3 * 2 * 4 * itemsize <= size
@@ -195,7 +197,7 @@ def test_the_transpose_flips_the_filter_both_ways(backend):
     """Section 2.1: each filter flipped vertically and horizontally; with one activation the picture is the filter."""
     weight, y = normal(1, 3, 3, 1), np.zeros((1, 5, 5, 1))
     y[0, 2, 1] = 1
-    x = backend.run(op.convolve_transpose, y, weight, (7, 7))
+    x = backend.run("convolve_transpose", y, weight, (7, 7))
     np.testing.assert_array_equal(x[0, 2:5, 1:4, 0], weight[0, ..., 0])
-    flipped = backend.run(op.convolve, y, weight[:, ::-1, ::-1], pad=2)
+    flipped = backend.run("convolve", y, weight[:, ::-1, ::-1], pad=2)
     close(flipped, x, 1e-12)

@@ -10,8 +10,6 @@ from assertions import DTYPES, TOLERANCE, TORCH, close, layouts, normal, separat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npzf.ops import pooling as op
-
 CASES = {  # x (N, H, W, C), window, stride, pad, ceil
     "3/2": ((2, 9, 7, 3), 3, 2, 0, False),
     "3/2 ceil": ((2, 8, 10, 3), 3, 2, 0, True),
@@ -47,7 +45,7 @@ def values(kind, size, dtype="float64"):
 
 
 def pool(backend, x, *arguments):
-    y, switches = op.max_pool(backend.array(x), *arguments)
+    y, switches = backend.ops.max_pool(backend.array(x), *arguments)
     return backend.numpy(y), backend.numpy(switches.index), switches
 
 
@@ -97,7 +95,7 @@ def test_a_switch_holds_its_value_in_any_shape(backend, sides, window, stride, c
 
 def test_without_record_there_are_values_and_no_switches(backend):
     x = separated(2, 7, 6, 3)
-    y, switches = op.max_pool(backend.array(x), 3, 2, record=False)
+    y, switches = backend.ops.max_pool(backend.array(x), 3, 2, record=False)
     assert switches is None
     np.testing.assert_array_equal(backend.numpy(y), naive.max_pool(x, 3, 2)[0])
 
@@ -111,8 +109,8 @@ def test_any_memory_layout(backend, kind):
     np.testing.assert_array_equal(index, expected_index)
     gy = normal(*y.shape)
     np.testing.assert_array_equal(
-        backend.numpy(op.unpool(backend.array(layouts(gy)[kind]), switches)),
-        backend.numpy(op.unpool(backend.array(gy), switches)),
+        backend.numpy(backend.ops.unpool(backend.array(layouts(gy)[kind]), switches)),
+        backend.numpy(backend.ops.unpool(backend.array(gy), switches)),
     )
 
 
@@ -122,7 +120,7 @@ def test_any_number_of_threads(backend, set_threads, number):
     x = separated(3, 7, 6, 3)
     y, index, switches = pool(backend, x, 3, 2)
     np.testing.assert_array_equal(index, naive.max_pool(x, 3, 2)[1])
-    unpooled = backend.run(op.unpool, y, switches)
+    unpooled = backend.run("unpool", y, switches)
     np.testing.assert_array_equal(unpooled, naive.unpool(y, index, (7, 6)))
 
 
@@ -133,7 +131,7 @@ def test_unpool_equals_loops(backend, size, window, stride, pad, ceil, dtype, ov
     """Many ties, hence many shared switches. Whole numbers add up exactly, in whatever order."""
     _, index, switches = pool(backend, values("ties", size, dtype), window, stride, pad, ceil)
     y = np.random.default_rng(0).integers(-50, 50, index.shape).astype(dtype)
-    x = backend.run(op.unpool, y, switches, overwrite)
+    x = backend.run("unpool", y, switches, overwrite)
     assert x.dtype == dtype
     np.testing.assert_array_equal(x, naive.unpool(y, index, size[1:3], overwrite))
 
@@ -142,7 +140,7 @@ def test_unpool_adds_any_numbers(backend):
     for dtype in DTYPES:
         _, index, switches = pool(backend, values("ties", (2, 9, 8, 3), dtype), 3, 1)
         y = normal(*index.shape, dtype=dtype)
-        close(backend.run(op.unpool, y, switches), naive.unpool(y, index, (9, 8)), TOLERANCE[dtype])
+        close(backend.run("unpool", y, switches), naive.unpool(y, index, (9, 8)), TOLERANCE[dtype])
 
 
 def test_overwriting_the_last_window_in_raster_order_wins(backend):
@@ -150,8 +148,8 @@ def test_overwriting_the_last_window_in_raster_order_wins(backend):
     x[0, 1, 2] = 1  # the maximum of both windows
     _, _, switches = pool(backend, x, 3, 2)
     y = np.array([3.0, 4.0]).reshape(1, 1, 2, 1)
-    assert backend.run(op.unpool, y, switches)[0, 1, 2, 0] == 7
-    assert backend.run(op.unpool, y, switches, True)[0, 1, 2, 0] == 4
+    assert backend.run("unpool", y, switches)[0, 1, 2, 0] == 7
+    assert backend.run("unpool", y, switches, True)[0, 1, 2, 0] == 4
 
 
 @cases
@@ -160,7 +158,7 @@ def test_unpool_is_the_gradient(backend, size, window, stride, pad, ceil):
     _, _, switches = pool(backend, x, window, stride, pad, ceil)
     gradcheck.gradient(
         lambda x: pool(backend, x, window, stride, pad, ceil)[0],
-        lambda gy: backend.run(op.unpool, gy, switches),
+        lambda gy: backend.run("unpool", gy, switches),
         x,
         step=1e-5 / x.size,
         tolerance=1e-6,
@@ -175,7 +173,7 @@ def test_unpool_equals_torch_gradient(backend, size, window, stride, pad, ceil):
     ty = F.max_pool2d(tx.permute(0, 3, 1, 2), window, stride, pad, ceil_mode=ceil).permute(0, 2, 3, 1)
     gy = normal(*y.shape)
     ty.backward(torch.tensor(gy))
-    close(backend.run(op.unpool, gy, switches), tx.grad, TORCH)
+    close(backend.run("unpool", gy, switches), tx.grad, TORCH)
 
 
 @cases
@@ -187,10 +185,10 @@ def test_unpool_is_the_adjoint_of_reading_the_switches(backend, size, window, st
         flat = np.take_along_axis(x.reshape(n, -1, c), index.reshape(n, -1, c).astype(int), 1)
         return flat.reshape(index.shape)
 
-    gradcheck.adjoint(read, lambda y: backend.run(op.unpool, y, switches), normal(*size), normal(*index.shape))
+    gradcheck.adjoint(read, lambda y: backend.run("unpool", y, switches), normal(*size), normal(*index.shape))
 
 
 def test_unpool_refuses_switches_of_another_size(backend):
     _, _, switches = pool(backend, separated(1, 6, 6, 2), 2, 2)
     with pytest.raises(ValueError, match=r"y has shape \(1, 3, 4, 2\), expected that of the switches, \(1, 3, 3, 2\)"):
-        op.unpool(backend.array(np.zeros((1, 3, 4, 2))), switches)
+        backend.ops.unpool(backend.array(np.zeros((1, 3, 4, 2))), switches)

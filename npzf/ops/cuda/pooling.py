@@ -9,7 +9,7 @@ import numpy as np
 from npzf import backend
 from npzf.geometry import output_size
 from npzf.ops.cuda import launching
-from npzf.ops.pooling import Switches
+from npzf.ops.switches import Switches
 
 
 def _lines(width: int, maps: int, lines: int, lanes: int) -> tuple[tuple[int, int], tuple[int]]:

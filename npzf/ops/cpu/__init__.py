@@ -1,0 +1,35 @@
+"""The operations on the CPU: NumPy in blocks that stay in the cache, and threads; tested against ops/plain."""
+
+from npzf.ops.cpu import convolution, elementwise, fully_connected, normalization, pooling, sgd
+from npzf.ops.face import Ops
+from npzf.ops.plain import losses
+from npzf.ops.plain.convolution import bias_gradient
+from npzf.ops.plain.sgd import clip_filters
+
+CPU = Ops(
+    name="cpu",
+    convolve=convolution.convolve,
+    convolve_transpose=convolution.convolve_transpose,
+    filter_gradient=convolution.filter_gradient,
+    bias_gradient=bias_gradient,
+    linear=fully_connected.linear,
+    linear_transpose=fully_connected.linear_transpose,
+    weight_gradient=fully_connected.weight_gradient,
+    rectify=elementwise.rectify,
+    rectify_gradient=elementwise.rectify_gradient,
+    dropout_mask=elementwise.dropout_mask,
+    max_pool=pooling.max_pool,
+    unpool=pooling.unpool,
+    unpool_region=pooling.unpool_region,
+    average_pool=pooling.average_pool,
+    average_pool_transpose=pooling.average_pool_transpose,
+    local_response_norm=normalization.local_response_norm,
+    local_response_norm_gradient=normalization.local_response_norm_gradient,
+    local_contrast_norm=normalization.local_contrast_norm,
+    local_contrast_norm_gradient=normalization.local_contrast_norm_gradient,
+    softmax=losses.softmax,
+    softmax_gradient=losses.softmax_gradient,
+    cross_entropy=losses.cross_entropy,
+    sgd_step=sgd.sgd_step,
+    clip_filters=clip_filters,
+)
