@@ -10,10 +10,11 @@ import numpy as np
 
 import npzf
 from npzf.data import EvaluationBatches
+from npzf.ops import CPU
 from npzf.render import architecture_figure
 from npzf.studies import diagnose_layer
 from npzf.studies.architecture import BANDS, noise_shares
-from npzf.training.sgd import FILTER_RMS, clip_filters
+from npzf.training.sgd import FILTER_RMS
 
 ROUNDING = 1e-6  # what a clipped filter's RMS may lie above the limit in float32, as a share of it
 
@@ -35,7 +36,7 @@ def main(args) -> None:
             diagnoses.append(diagnose_layer(net, batches, convolutions[depth - 1]))
         clipped = [one.weight.copy() for one in diagnoses]
         for weight in clipped:
-            clip_filters(weight, args.clip)
+            CPU.clip_filters(weight, args.clip)
         print(table(depth, names, diagnoses, noise, args))
         path = Path(args.out) / f"architecture_{depth}.png"
         print(architecture_figure(diagnoses, clipped, noise, names, path, args.clip))

@@ -115,7 +115,7 @@ def overlay_heatmap(net: npzf.Network, photograph: np.ndarray, layer: str, heat:
     """A map (OH, OW) over the grey photograph, each unit in the middle of its receptive field, between them interpolated."""
     field = net.fields()[layer]
     for axis, side in enumerate(photograph.shape[:2]):
-        middles = field.offset + field.stride * np.arange(heat.shape[axis]) + (field.size - 1) / 2
+        middles = field.offset[axis] + field.stride[axis] * np.arange(heat.shape[axis]) + (field.size[axis] - 1) / 2
         heat = np.apply_along_axis(lambda line, at=middles, n=side: np.interp(np.arange(n), at, line), axis, heat)
     share = np.maximum(heat, 0) / (heat.max() if heat.max() > 0 else 1)
     grey = photograph.mean(2, keepdims=True)
@@ -151,8 +151,9 @@ def worked_example() -> np.ndarray:
     panels.append(Panel("down: g", "the signal from above", numbers(DOWN)))
     for name, (note, how) in WALKS.items():
         relu, rules = ReLU(), ProjectionRules(**how)
-        relu.forward(UP[None, :, :, None].astype(np.float32), Save.GRADIENTS)
-        panels.append(Panel(name, note, numbers(relu.project(DOWN[None, :, :, None].astype(np.float32), rules)[0, ..., 0])))
+        x, signal = (nine[None, :, :, None].astype(np.float32) for nine in (UP, DOWN))
+        down = relu.project(signal, relu.forward(x, Save.GRADIENTS)[1], rules)
+        panels.append(Panel(name, note, numbers(down[0, ..., 0])))
     return drawn(panels, "One relu, nine numbers")
 
 

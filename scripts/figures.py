@@ -58,7 +58,7 @@ def draw_overview(net: Network, squares: SquareImages, tops: Mapping[str, TopAct
     rows = []
     for layer, top in tops.items():
         maps, field = most_active_maps(top, 4), net.fields()[layer]
-        share = TILE / (net.input_shape[0] if field.whole else min(field.size, net.input_shape[0]))
+        share = TILE / (net.input_shape[0] if field.whole else min(max(field.size), net.input_shape[0]))
         # Downscaled before its scale is chosen: shrinking averages fine strokes away, and they would be faint
         drawn = [
             [[downscale(one, share) for one in block] for block in blocks]

@@ -68,7 +68,7 @@ def test_heat_lies_in_the_middle_of_the_receptive_field(script):
     heat[4, 9] = 2.0
     field = net.fields()["pool1"]
     over = script.overlay_heatmap(net, np.zeros((64, 64, 3), np.uint8), "pool1", heat).sum(2)
-    middle = [field.offset + field.stride * at + (field.size - 1) // 2 for at in (4, 9)]
+    middle = [field.offset[0] + field.stride[0] * at + (field.size[0] - 1) // 2 for at in (4, 9)]
     assert np.unravel_index(over.argmax(), over.shape) == tuple(middle)
 
 

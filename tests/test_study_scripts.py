@@ -10,7 +10,7 @@ from PIL import Image
 from test_scripts import SCRIPTS, noise, refuses, works
 
 import npzf
-from npzf.training.sgd import clip_filters
+from npzf.ops import CPU
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_architecture_counts_filters_above_the_clip_but_for_rounding(folder, tmp
     net = npzf.load(folder / "named.h5")
     for share, path in ((2.0, "above.h5"), (1.0, "clipped.h5")):
         net.parameters["conv1/weight"][...] = np.random.default_rng(0).standard_normal((32, 7, 7, 3))
-        clip_filters(net.parameters["conv1/weight"], 0.1)
+        CPU.clip_filters(net.parameters["conv1/weight"], 0.1)
         net.parameters["conv1/weight"][:8] *= np.float32(share)
         net.save(tmp_path / path)
     nets = [tmp_path / "above.h5", tmp_path / "clipped.h5"]

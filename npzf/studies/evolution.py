@@ -65,12 +65,12 @@ class Evolution:
     def _placed(self, name: str, pictures: list[np.ndarray], rows: np.ndarray, columns: np.ndarray, shape: tuple) -> np.ndarray:
         """Projections clipped at the border -> (maps, h, w, C), all as large as the field, or as the image if that is smaller."""
         field, (count, height, width, channels) = self.fields[name], shape
-        whole = field.whole or field.size >= min(height, width)
-        size = (height, width) if whole else (field.size, field.size)
+        whole = field.whole or field.size[0] >= height or field.size[1] >= width
+        size = (height, width) if whole else field.size
         placed = np.zeros((count, *size, channels), pictures[0].dtype)
         for frame, picture, row, column in zip(placed, pictures, rows, columns, strict=True):
             ys, xs = field.patch(row, column, height, width)
-            top, left = (0, 0) if whole else (field.offset + at * field.stride for at in (row, column))
+            top, left = (0, 0) if whole else field.corner(row, column)
             frame[ys.start - top : ys.stop - top, xs.start - left : xs.stop - left] = picture
         return placed
 

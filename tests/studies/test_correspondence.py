@@ -83,10 +83,10 @@ def test_what_the_square_cannot_have_changed_has_sign_zero():
     x = normal(5, 40, 40, 3, dtype="float32")
     parts = {"part": np.full((5, 2), 20)}
     found = correspondence(net, x, parts, ["conv2"], size=1)["conv2"]["part"]
-    field = net.fields()["conv2"].size
+    field = net.fields()["conv2"].size[0]
     assert found.zeros >= 1 - field**2 / 36**2
-    untouched = net.activations(x, ["conv2"])["conv2"]
-    moved = net.activations(masked(x, np.full((5, 2), 20), 1), ["conv2"])["conv2"] != untouched
+    untouched = net.forward(x, upto="conv2")
+    moved = net.forward(masked(x, np.full((5, 2), 20), 1), upto="conv2") != untouched
     assert moved.any(axis=(0, 3)).sum() == field**2  # it reaches all that can see it, and nothing else
 
 

@@ -1,4 +1,4 @@
-"""The operations on the CPU: NumPy in blocks that stay in the cache, and threads; tested against ops/plain."""
+"""The operations of section 2 on the CPU: NumPy in blocks that stay in the cache, and threads; tested against ops/plain."""
 
 from npzf.ops.cpu import convolution, elementwise, fully_connected, normalization, pooling, sgd
 from npzf.ops.face import Ops

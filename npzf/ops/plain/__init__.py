@@ -1,4 +1,4 @@
-"""The operations as a student would write them, on arrays of any module: read first, and the reference of the other faces."""
+"""The operations of section 2 as a student would write them, on arrays of any module: the reference of the other faces."""
 
 from npzf.ops.face import Ops
 from npzf.ops.plain import convolution, elementwise, fully_connected, losses, normalization, pooling, sgd

@@ -16,19 +16,13 @@ SHADES = "0123456789abcdefghijklmnopqrstuvwxyz"  # a place's share of the fulles
 
 def net_rows(net: Network) -> list[list[str]]:
     """A row for each layer: name, kind, output size, parameters, receptive field and stride in input pixels."""
-    rows, fields = [], net.fields()
-    for name, layer in net.layers.items():
-        seen, parameters = fields[name], sum(p.size for p in layer.parameters.values())
-        size = " × ".join(map(str, net.shapes[name]))
-        local = ["all", ""] if seen.whole else [str(seen.size), str(seen.stride)]
-        rows.append([name, type(layer).__name__, size, f"{parameters:,}" if parameters else "", *local])
-    return rows
+    return [[name, kind, size.replace("x", " × "), *rest] for name, kind, size, *rest in net.summary_rows()]
 
 
 def patch_side(net: Network, layer: str) -> int:
     """Pixels of the side of the largest patch: the receptive field, or the input where that is smaller."""
     field, side = net.fields()[layer], max(net.input_shape[:2])
-    return side if field.whole else min(field.size, side)
+    return side if field.whole else min(max(field.size), side)
 
 
 def layer_entry(net: Network, found: MapStatistics, name: str, stem: str, scales: Sequence[Sequence[float]]) -> dict:
@@ -42,7 +36,7 @@ def layer_entry(net: Network, found: MapStatistics, name: str, stem: str, scales
         "stem": stem,
         "side": tile_side(patch_side(net, name)),
         "size": list(net.shapes[name]),
-        "field": None if seen.whole else seen.size,
+        "field": None if seen.whole else max(seen.size),
         "maps": len(shown),
         "values": [short(v[c]) for v, c in zip(maps.top.values, cut, strict=True)],
         "scales": [short(s) for s in scales],
