@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from npzf.backend import is_device_array, prefetch_to_device, to_numpy
 from npzf.data import Batch, Batches, ImageSet, SquareImages, evaluation_batches
-from npzf.layers import Softmax
 from npzf.losses import softmax
 from npzf.network import Network
 
@@ -25,8 +24,8 @@ def predict(net: Network, images: Images, batch: int = 32, *, progress: bool = F
     pass; progress: shows a bar. ValueError for other images, or if the net's output is not one number a class.
     """
     count, batches = _batches(net, images, batch)
-    results = (({net.output_name: p}, indices) for p, _, indices in _probabilities(net, batches))
-    return _rows(count, results, progress)[net.output_name]
+    results = (({"p": p}, indices) for p, _, indices in _probabilities(net, batches))
+    return _rows(count, results, progress)["p"]
 
 
 def features(
@@ -42,14 +41,10 @@ def features(
         if name not in net.layers:
             raise ValueError(f"layer is {name!r}, expected one of {', '.join(net.layers)}")
     count, batches = _batches(net, images, batch)
-    results = ((_activations(net, x, layers), indices) for x, _, indices in batches)
+    tapes = ((net.record(x, layers), indices) for x, _, indices in batches)
+    results = (({name: tape[name] for name in layers}, indices) for tape, indices in tapes)
     rows = _rows(count, results, progress)
     return {name: rows[name] for name in layers}
-
-
-def _activations(net: Network, x: np.ndarray, layers: Collection[str]) -> dict[str, np.ndarray]:
-    tape = net.record(x, layers)
-    return {name: tape[name] for name in layers}
 
 
 def probabilities(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -63,11 +58,11 @@ def probabilities(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
 
 def _probabilities(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
     """probabilities, for batches on the net's device."""
-    if len(net.shapes[net.output_name]) != 1:
-        raise ValueError(f"output of the net, {net.output_name!r}, has shape {net.shapes[net.output_name]}, expected (classes,)")
+    shape = net.shapes[net.scores_name]  # of the scores before a softmax, whether or not the net ends in one
+    if len(shape) != 1:
+        raise ValueError(f"output of the net, {net.output_name!r}, has shape {shape}, expected (classes,)")
     for x, targets, indices in batches:
-        y = to_numpy(net.forward(x))
-        p = y if isinstance(net.layers[net.output_name], Softmax) else softmax(y)
+        p = softmax(to_numpy(net.forward(x, upto=net.scores_name)))
         yield p.reshape(len(indices), -1, p.shape[1]).mean(1), targets, indices
 
 

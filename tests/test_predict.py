@@ -46,6 +46,18 @@ def test_image_sets_give_what_their_arrays_give(images):
         close(rows, net.forward(x, upto=name), 1e-12)
 
 
+def test_a_net_that_ends_in_a_softmax_has_no_second_one():
+    plain = tiny()
+    table = [(name, layer) for name, layer in plain.layers.items()]
+    net = Network((7, 7, 3), [*table, ("prob", layers.Softmax())], dtype="float64")
+    for name, value in plain.parameters.items():
+        net.parameters[name][...] = value
+    x = normal(5, 7, 7, 3)
+    close(predict(net, x), by_hand(plain, x), 1e-12)
+    close(net.forward(x), by_hand(plain, x), 1e-12)
+    close(features(net, x, ["prob"])["prob"], by_hand(plain, x), 1e-12)
+
+
 def test_rows_match_images_where_some_cannot_be_decoded():
     net, bad = tiny(), [0, 150]
     whole, broken = SquareImages(Pictures(200), 8), SquareImages(Pictures(200, bad=bad), 8)

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from npzf.data.crops import Size, centre_crop, random_crops, rows_and_columns, ten_crops
+from npzf.data.crops import Size, centre_crop, random_crops, ten_crops
 from npzf.data.protocols import Batch
 from npzf.data.square_images import SquareImages
+from npzf.geometry import pair
 from npzf.preprocessing import Preprocessing
 
 PIXELS = Preprocessing()  # x is the pixels themselves
@@ -32,7 +33,7 @@ class TrainingBatches:
         if seed < 0:
             raise ValueError(f"seed is {seed}, expected 0 or more")
         _check(images, size, batch, preprocessing)
-        self.images, self.size, self.batch = images, rows_and_columns(size), batch
+        self.images, self.size, self.batch = images, pair(size), batch
         self.preprocessing, self.seed = preprocessing, seed
 
     def __len__(self) -> int:
@@ -70,7 +71,7 @@ class EvaluationBatches:
 
     def __init__(self, images: SquareImages, size: Size, batch: int = 128, preprocessing: Preprocessing = PIXELS):
         _check(images, size, batch, preprocessing)
-        self.images, self.size, self.batch = images, rows_and_columns(size), batch
+        self.images, self.size, self.batch = images, pair(size), batch
         self.preprocessing = preprocessing
 
     def __len__(self) -> int:
@@ -121,7 +122,7 @@ def mean_image(images: SquareImages, size: Size) -> np.ndarray:
 
     ValueError if size is above the images' side.
     """
-    total, count = np.zeros((*rows_and_columns(size), 3)), 0
+    total, count = np.zeros((*pair(size), 3)), 0
     for x, _, _ in EvaluationBatches(images, size):
         total += x.sum(axis=0, dtype=np.float64)
         count += len(x)
@@ -149,7 +150,7 @@ def _check(images: SquareImages, size: Size, batch: int, preprocessing: Preproce
     """ValueError unless crops of this size can be taken from the images, and the preprocessing fits them."""
     if batch < 1:
         raise ValueError(f"batch is {batch}, expected at least 1 image")
-    rows, columns = rows_and_columns(size)
+    rows, columns = pair(size)
     if not 1 <= min(rows, columns) <= max(rows, columns) <= images.side:
         raise ValueError(f"size is {size} pixels, expected 1 to {images.side}, the side of the images")
     preprocessing.check((rows, columns, 3))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from npzf.geometry import pair
+
 Size = int | tuple[int, int]  # of a crop, in pixels
 
 
@@ -64,17 +66,11 @@ def ten_crops(images: np.ndarray, size: Size) -> np.ndarray:
     return np.concatenate([five, five[:, :, :, ::-1]], axis=1)
 
 
-def rows_and_columns(size: Size) -> tuple[int, int]:
-    """The size of a crop as (rows, columns)."""
-    rows, columns = (size, size) if isinstance(size, int | np.integer) else size
-    return int(rows), int(columns)
-
-
 def _margins(images: np.ndarray, size: Size) -> tuple[tuple[int, int], tuple[int, int]]:
     """The crop's rows and columns, and those by which it can move inside images (N, H, W, C)."""
     if images.ndim != 4:
         raise ValueError(f"images have shape {images.shape}, expected (N, H, W, C)")
-    (rows, columns), (height, width) = rows_and_columns(size), images.shape[1:3]
+    (rows, columns), (height, width) = pair(size), images.shape[1:3]
     if not (1 <= rows <= height and 1 <= columns <= width):
         raise ValueError(f"crop is {rows} x {columns} pixels, expected 1 x 1 to {height} x {width}, the size of the images")
     return (rows, columns), (height - rows, width - columns)

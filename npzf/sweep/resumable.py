@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from npzf.backend import prefetch_to_device
 from npzf.data import Batch, Batches, ImageSet, SquareImages, evaluation_batches
 from npzf.sweep.signals import Signals
 from npzf.sweep.state_file import Accumulator, StateFile
@@ -40,7 +41,7 @@ def sweep(
     total = known.image_count if known else None
     bar = tqdm(total=total, initial=first, desc="images", unit="image", leave=False, disable=None)
     with Signals() as signals, bar:
-        for x, targets, indices in known.since(first) if known else batches:
+        for x, targets, indices in prefetch_to_device(known.since(first) if known else batches, accumulator.net.device):
             accumulator.add(x, targets, indices)
             done = _end(indices, first, known)
             bar.update(done - bar.n)

@@ -129,7 +129,7 @@ class Trainer:
     def _step(self, x: np.ndarray, targets: np.ndarray) -> None:
         """One step of SGD on a batch x (n, H, W, C) with classes (n,)."""
         start = time.perf_counter()
-        scores = self.net.forward(x, train=True)
+        scores = self.net.forward(x, upto=self.net.scores_name, train=True)
         loss, gscores = softmax_cross_entropy(scores, targets)
         self._check_finite(loss, f"loss in epoch {self.epoch + 1}, batch {self.batch + 1}")
         self.net.backward(gscores, input_gradient=False)

@@ -284,6 +284,18 @@ def test_classes_must_be_the_nets(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_net_that_ends_in_a_softmax_is_trained_on_its_scores(monkeypatch, tmp_path):
+    losses = record(monkeypatch)
+    make(tmp_path / "plain", epochs=1).run()
+    plain = tiny()
+    net = Network((7, 7, 3), [*plain.layers.items(), ("prob", layers.Softmax())], dtype="float64")
+    net.preprocessing = plain.preprocessing
+    make(tmp_path / "softmax", net=net, epochs=1).run()
+    assert losses[5:] == losses[:5]
+    logs = [list(csv.DictReader((tmp_path / name / "log.csv").open())) for name in ("plain", "softmax")]
+    assert logs[0][0]["validation_loss"] == logs[1][0]["validation_loss"]
+
+
 def test_several_labels_an_image_are_refused(tmp_path):
     several = Pictures(6)
     several.targets = np.eye(3, dtype=bool)[several.targets]
