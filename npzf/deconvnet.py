@@ -70,12 +70,13 @@ def _crop(net: Network, x: Any, layer: str, images: np.ndarray, unit: tuple) -> 
     """The parts of the images in which the units come out the same, if these are less to go forward than the whole images."""
     if not net.has_receptive_field(layer):
         return x, images, unit
-    (height, width), (tops, lefts), places = net.fields()[layer].windows(*unit[1:], x.shape[1:3])
+    maps, rows, columns = unit
+    (height, width), (tops, lefts), places = net.fields()[layer].windows(rows, columns, x.shape[1:3])
     if len(images) * height * width >= x[..., 0].size:
         return x, images, unit
     corners = zip(images.tolist(), tops.tolist(), lefts.tolist(), strict=True)
     parts = [x[n, top : top + height, left : left + width] for n, top, left in corners]
-    return array_module(x).stack(parts), np.arange(len(images)), (unit[0], *places)
+    return array_module(x).stack(parts), np.arange(len(images)), (maps, *places)
 
 
 def gradient(net: Network, x: Any, layer: str, unit: Unit) -> tuple[np.ndarray, np.ndarray]:

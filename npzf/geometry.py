@@ -75,11 +75,12 @@ class Field:
 
     def through(self, window: int | Pair, stride: int | Pair = 1, pad: int | Pair | Sides = 0) -> Field:
         """The field after one more layer with this window, stride and pad (in pixels of that layer's input)."""
-        window, stride, (top, _, left, _) = pair(window), pair(stride), sides(pad)
+        (height, width), (down, across), (top, _, left, _) = pair(window), pair(stride), sides(pad)
+        rows, columns = self.stride
         return Field(
-            size=tuple(s + (w - 1) * t for s, w, t in zip(self.size, window, self.stride, strict=True)),
-            stride=tuple(s * t for s, t in zip(stride, self.stride, strict=True)),
-            offset=tuple(o - p * t for o, p, t in zip(self.offset, (top, left), self.stride, strict=True)),
+            size=(self.size[0] + (height - 1) * rows, self.size[1] + (width - 1) * columns),
+            stride=(down * rows, across * columns),
+            offset=(self.offset[0] - top * rows, self.offset[1] - left * columns),
             whole=self.whole,
         )
 

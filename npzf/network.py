@@ -282,7 +282,7 @@ class Network:
             fields[name] = layer.receptive_field(*(fields[source] for source in self.sources[name]))
         return fields
 
-    def summary_rows(self) -> list[tuple[str, ...]]:
+    def summary_rows(self) -> list[tuple[str, str, str, str, str, str]]:
         """For each layer: name, kind, output size, parameters, receptive field and stride in input pixels."""
         rows, fields = [], self.fields()
         for name, layer in self.layers.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,12 @@ class _Norm(Layer):
     def project(self, y, saved, rules):
         """Deconvnet: passed on as it is, or, if the rules say so, through the true gradient."""
         return self._gradient(saved, y) if rules.norm_gradient else y
+
+    def _normalize(self, x: Any) -> Any:
+        raise NotImplementedError
+
+    def _gradient(self, x: Any, gy: Any) -> Any:
+        raise NotImplementedError
 
 
 @dataclass(eq=False)

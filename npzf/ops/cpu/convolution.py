@@ -153,7 +153,8 @@ def filter_gradient(x, gy, weight, *, stride=1, pad=0, groups=1) -> np.ndarray:
                 gweight[maps_out] += gys[:, maps_out].T @ columns
         return gweight
 
-    return sum(parallel_for(run, x.shape[0])).reshape(weight.shape)
+    first, *others = parallel_for(run, x.shape[0])
+    return sum(others, start=first).reshape(weight.shape)
 
 
 def _padded(x: np.ndarray, window: Window, rows: slice) -> tuple[np.ndarray, tuple[slice, slice] | None]:

@@ -36,12 +36,12 @@ def max_pool(x, window, stride, pad=0, ceil=False, record=True) -> tuple[np.ndar
         y[i] = -np.inf
         for tap in taps:
             np.maximum(y[i][tap.places], x[i][tap.pixels], out=y[i][tap.places])
-        if record:
+        if index is not None:
             rank = _first_maximum(x[i], y[i], taps)
             np.add(element[rank], corner[:, :, None], out=index[i], casting="unsafe")
 
     each(run, n)
-    return y, Switches(index, (h, w), moves) if record else None
+    return y, None if index is None else Switches(index, (h, w), moves)
 
 
 def _taps(size: Pair, places: Pair, moves: tuple) -> Iterator[Tap]:
