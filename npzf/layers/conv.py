@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from npzf.geometry import Pair, Sides, output_sizes, pair, sides
-from npzf.layers.layer import Layer, Save, initial_weight, require_positive
+from npzf.geometry import Field, Pair, Sides, output_sizes, pair, sides
+from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, initial_weight, require_positive
 from npzf.regions import Region
 
 
@@ -32,48 +33,49 @@ class Conv(Layer):
         if self.maps % self.groups:
             raise ValueError(f"Conv: maps is {self.maps}, expected a multiple of groups, {self.groups}")
 
-    def shape(self, shape):
+    def shape(self, shape: Shape) -> Shape:
         if len(shape) != 3 or shape[2] % self.groups:
             raise ValueError(f"Conv: input is {shape}, expected (H, W, C) with C a multiple of groups, {self.groups}")
         return (*output_sizes(shape[:2], self.window, self.stride, self.pad, self.ceil), self.maps)
 
-    def receptive_field(self, below):
+    def receptive_field(self, below: Field) -> Field:
         return below.through(self.window, self.stride, self.pad)
 
-    def initialize(self, shape, weight_init, generator, dtype):
+    def initialize(self, shape: Shape, weight_init: str | float, generator: np.random.Generator, dtype: np.dtype) -> None:
         weight = (self.maps, *pair(self.window), shape[2] // self.groups)
         self.parameters["weight"] = initial_weight(weight, weight_init, generator, dtype)
         self.parameters["bias"] = np.zeros(self.maps, dtype)  # biases 0 (section 3)
 
-    def forward(self, x, save=Save.NOTHING, relu=False):
+    def forward(self, x: Any, save: Save = Save.NOTHING, relu: bool = False) -> tuple[Any, Any]:
         """x (N, H, W, C) -> y (N, OH, OW, O); relu: the rectification that follows is done here."""
         weight, bias = self.parameters["weight"], self.parameters["bias"]
         y = self.ops.convolve(x, weight, bias, **self._moves(), ceil=self.ceil, relu=relu)
         return y, (x.shape[1:3], x if save >= Save.GRADIENTS else None)
 
-    def backward(self, gy, saved, out=None):
+    def backward(self, gy: Any, saved: Any, out: Gradients | None = None) -> tuple[Any, Gradients]:
         """gy (N, OH, OW, O) -> gx (N, H, W, C), gradients of weight (O, KH, KW, C) and bias (O,)."""
         gx = self.ops.convolve_transpose(gy, self.parameters["weight"], saved[0], **self._moves())
         return gx, self.parameter_gradients(gy, saved)
 
-    def parameter_gradients(self, gy, saved, out=None):
+    def parameter_gradients(self, gy: Any, saved: Any, out: Gradients | None = None) -> Gradients:
         """Gradients of weight (O, KH, KW, C) and bias (O,)."""
         gweight = self.ops.filter_gradient(saved[1], gy, self.parameters["weight"], **self._moves())
         return {"weight": gweight, "bias": self.ops.bias_gradient(gy)}
 
-    def project(self, y, saved, rules):
+    def project(self, y: Any, saved: Any, rules: ProjectionRules) -> Any:
         """Deconvnet: the same filters, transposed; the bias is not undone."""
         return self.ops.convolve_transpose(y, self.parameters["weight"], saved[0], **self._moves())
 
-    def forward_region(self, region, base):
+    def forward_region(self, region: Region, base: Any) -> Region:
         """Only the places that see the region, on windows that carry their padding with them."""
-        places = self.shape(base.shape[1:])[:2]
-        windows, rows, columns = region.windows(base, places, pair(self.window), pair(self.stride), sides(self.pad))
+        rows, columns, _ = self.shape(base.shape[1:])
+        moves = pair(self.window), pair(self.stride), sides(self.pad)
+        windows, tops, lefts = region.windows(base, (rows, columns), *moves)
         weight, bias = self.parameters["weight"], self.parameters["bias"]
         values = self.ops.convolve(windows, weight, bias, stride=self.stride, groups=self.groups)
-        return replace(region, values=values, rows=rows, columns=columns)
+        return replace(region, values=values, rows=tops, columns=lefts)
 
-    def project_region(self, region, saved, rules) -> Region:
+    def project_region(self, region: Region, saved: Any, rules: ProjectionRules) -> Region:
         """The same on rectangles: h x w places see (h - 1) * stride + window pixels."""
         moves = zip(region.values.shape[1:3], pair(self.stride), pair(self.window), strict=True)
         size = tuple((side - 1) * stride + window for side, stride, window in moves)
@@ -82,5 +84,5 @@ class Conv(Layer):
         )
         return region.to_input(values, self.stride, self.pad, saved[0])
 
-    def _moves(self):
+    def _moves(self) -> dict[str, Any]:
         return {"stride": self.stride, "pad": self.pad, "groups": self.groups}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from npzf.layers.layer import Pointwise, Save
+from npzf.layers.layer import Gradients, Pointwise, ProjectionRules, Save
 
 
 class Draw(NamedTuple):
@@ -25,17 +25,17 @@ class Dropout(Pointwise):
         if not 0 <= self.rate < 1:
             raise ValueError(f"Dropout: rate is {self.rate}, expected at least 0 and below 1")
 
-    def forward(self, x, save=Save.NOTHING, draw: Draw | None = None):
+    def forward(self, x: Any, save: Save = Save.NOTHING, draw: Draw | None = None) -> tuple[Any, Any]:
         """x -> y of the same shape; draw: the mask of a training pass, None outside of training."""
         if draw is None:
             return x, None
         mask = self.ops.dropout_mask(x, self.rate, *draw)
         return x * mask, mask
 
-    def backward(self, gy, saved, out=None):
+    def backward(self, gy: Any, saved: Any, out: Gradients | None = None) -> tuple[Any, Gradients]:
         """gx = gy through the same mask; unchanged if nothing was dropped."""
         return gy if saved is None else gy * saved, {}
 
-    def project(self, y, saved, rules):
+    def project(self, y: Any, saved: Any, rules: ProjectionRules) -> Any:
         """Passed on as it is: nothing is dropped when looking at a net."""
         return y

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from npzf.layers.layer import Layer, Save, initial_weight, require_positive
+from npzf.geometry import Field
+from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, initial_weight, require_positive
 
 
 @dataclass(eq=False)
@@ -15,21 +17,21 @@ class Flatten(Layer):
 
     local = False
 
-    def shape(self, shape):
+    def shape(self, shape: Shape) -> Shape:
         return (int(np.prod(shape)),)
 
-    def receptive_field(self, below):
+    def receptive_field(self, below: Field) -> Field:
         return replace(below, whole=True)
 
-    def forward(self, x, save=Save.NOTHING):
+    def forward(self, x: Any, save: Save = Save.NOTHING) -> tuple[Any, Any]:
         """x (N, H, W, C) -> y (N, H * W * C)."""
         return x.reshape(x.shape[0], -1), x.shape[1:]
 
-    def backward(self, gy, saved, out=None):
+    def backward(self, gy: Any, saved: Any, out: Gradients | None = None) -> tuple[Any, Gradients]:
         """gy (N, H * W * C) -> gx (N, H, W, C)."""
         return gy.reshape(-1, *saved), {}
 
-    def project(self, y, saved, rules):
+    def project(self, y: Any, saved: Any, rules: ProjectionRules) -> Any:
         """Back into maps."""
         return y.reshape(-1, *saved)
 
@@ -44,30 +46,30 @@ class FullyConnected(Layer):
     def __post_init__(self):
         require_positive("FullyConnected", units=self.units)
 
-    def shape(self, shape):
+    def shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
             raise ValueError(f"FullyConnected: input is {shape}, expected (F,): put a Flatten before it")
         return (self.units,)
 
-    def initialize(self, shape, weight_init, generator, dtype):
+    def initialize(self, shape: Shape, weight_init: str | float, generator: np.random.Generator, dtype: np.dtype) -> None:
         self.parameters["weight"] = initial_weight((self.units, *shape), weight_init, generator, dtype)
         self.parameters["bias"] = np.zeros(self.units, dtype)
 
-    def forward(self, x, save=Save.NOTHING, relu=False):
+    def forward(self, x: Any, save: Save = Save.NOTHING, relu: bool = False) -> tuple[Any, Any]:
         """x (N, I) -> y (N, O); relu: the rectification that follows is done here."""
         y = self.ops.linear(x, self.parameters["weight"], self.parameters["bias"], relu)
         return y, x if save >= Save.GRADIENTS else None
 
-    def backward(self, gy, saved, out=None):
+    def backward(self, gy: Any, saved: Any, out: Gradients | None = None) -> tuple[Any, Gradients]:
         """gy (N, O) -> gx (N, I), gradients of weight (O, I) and bias (O,)."""
         gx = self.ops.linear_transpose(gy, self.parameters["weight"])
         return gx, self.parameter_gradients(gy, saved, out)
 
-    def parameter_gradients(self, gy, saved, out=None):
+    def parameter_gradients(self, gy: Any, saved: Any, out: Gradients | None = None) -> Gradients:
         """Gradients of weight (O, I), written over the last pass's where there is one (fc6's take 151 MB), and bias (O,)."""
         gweight = self.ops.weight_gradient(saved, gy, None if out is None else out["weight"])
         return {"weight": gweight, "bias": self.ops.bias_gradient(gy)}
 
-    def project(self, y, saved, rules):
+    def project(self, y: Any, saved: Any, rules: ProjectionRules) -> Any:
         """The transposed weight; the bias is not undone."""
         return self.ops.linear_transpose(y, self.parameters["weight"])

@@ -97,12 +97,18 @@ class Layer:
         """The deconvnet's step down, y -> x; saved by forward(x, rules.save or more)."""
         raise NotImplementedError
 
-    def forward_region(self, region: Region, base: Any) -> Region | None:
-        """The part of the output that a region of the input can change, base being the unchanged input; None: not possible."""
+    def forward_region(self, region: Any, base: Any) -> Region | None:
+        """The part of the output that a Region of the input can change, base being the unchanged input; None: not possible.
+
+        A layer with several sources takes a sequence of each.
+        """
         return None
 
-    def project_region(self, region: Region, saved: Any, rules: ProjectionRules) -> Region | None:
-        """The step down for single units, within what they see; None: not possible, all of the maps are needed."""
+    def project_region(self, region: Region, saved: Any, rules: ProjectionRules) -> Any:
+        """The step down for single units, within what they see: a Region, or one for each of several sources.
+
+        None: not possible, all of the maps are needed.
+        """
         return None
 
 

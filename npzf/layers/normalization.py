@@ -8,21 +8,23 @@ from typing import Any
 import numpy as np
 
 from npzf.backend.arrays import array_module
-from npzf.layers.layer import Layer, Pointwise, Save, require_positive
+from npzf.geometry import Field
+from npzf.layers.layer import Gradients, Layer, Pointwise, ProjectionRules, Save, require_positive
+from npzf.regions import Region
 
 
 class _Norm(Layer):
     """What the two forms share: they save x for the gradient, and pass a projection on unchanged."""
 
-    def forward(self, x, save=Save.NOTHING):
+    def forward(self, x: Any, save: Save = Save.NOTHING) -> tuple[Any, Any]:
         """x (N, H, W, C) -> y of the same shape."""
         return self._normalize(x), x if save >= Save.GRADIENTS else None
 
-    def backward(self, gy, saved, out=None):
+    def backward(self, gy: Any, saved: Any, out: Gradients | None = None) -> tuple[Any, Gradients]:
         """gy -> gx, the true gradient."""
         return self._gradient(saved, gy), {}
 
-    def project(self, y, saved, rules):
+    def project(self, y: Any, saved: Any, rules: ProjectionRules) -> Any:
         """Deconvnet: passed on as it is, or, if the rules say so, through the true gradient."""
         return self._gradient(saved, y) if rules.norm_gradient else y
 
@@ -54,13 +56,13 @@ class LocalResponseNorm(_Norm, Pointwise):
         if self.k <= 0 or self.alpha < 0:
             raise ValueError(f"LocalResponseNorm: k is {self.k}, alpha {self.alpha}, expected k > 0 and alpha >= 0")
 
-    def _constants(self):
+    def _constants(self) -> tuple[int, float, float, float]:
         return self.n, self.k, self.alpha / self.n if self.alpha_divided_by_n else self.alpha, self.beta
 
-    def _normalize(self, x):
+    def _normalize(self, x: Any) -> Any:
         return self.ops.local_response_norm(x, *self._constants())
 
-    def _gradient(self, x, gy):
+    def _gradient(self, x: Any, gy: Any) -> Any:
         return self.ops.local_response_norm_gradient(x, gy, *self._constants())
 
 
@@ -84,10 +86,10 @@ class LocalContrastNorm(_Norm):
                 "expected an odd window and positive sigma and floor"
             )
 
-    def receptive_field(self, below):
+    def receptive_field(self, below: Field) -> Field:
         return below.through(2 * self.window - 1, 1, self.window - 1)  # the mean is taken twice
 
-    def project_region(self, region, saved, rules):
+    def project_region(self, region: Region, saved: Any, rules: ProjectionRules) -> Region | None:
         """Deconvnet: passed on as it is, with zeros around it as far as the units see."""
         if rules.norm_gradient:
             return None
@@ -96,8 +98,8 @@ class LocalContrastNorm(_Norm):
         values = array_module(region.values).pad(region.values, around)
         return replace(region, values=values, rows=region.rows - reach, columns=region.columns - reach)
 
-    def _normalize(self, x):
+    def _normalize(self, x: Any) -> Any:
         return self.ops.local_contrast_norm(x, self.window, self.sigma, self.floor)
 
-    def _gradient(self, x, gy):
+    def _gradient(self, x: Any, gy: Any) -> Any:
         return self.ops.local_contrast_norm_gradient(x, gy, self.window, self.sigma, self.floor)

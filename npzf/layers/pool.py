@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from npzf.backend.arrays import array_module
-from npzf.geometry import Pair, Sides, output_sizes, pair, sides, window_counts
-from npzf.layers.layer import Layer, Save, require_positive
+from npzf.geometry import Field, Pair, Sides, output_sizes, pair, sides, window_counts
+from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, require_positive
+from npzf.regions import Region
 
 
 class _Pool(Layer):
@@ -22,18 +24,18 @@ class _Pool(Layer):
     def __post_init__(self):
         require_positive(type(self).__name__, window=self.window, stride=self.stride)
 
-    def shape(self, shape):
+    def shape(self, shape: Shape) -> Shape:
         if len(shape) != 3:
             raise ValueError(f"{type(self).__name__}: input is {shape}, expected (H, W, C)")
         return (*output_sizes(shape[:2], self.window, self.stride, self.pad, self.ceil), shape[2])
 
-    def receptive_field(self, below):
+    def receptive_field(self, below: Field) -> Field:
         return below.through(self.window, self.stride, self.pad)
 
-    def _windows(self, region, base, outside):
+    def _windows(self, region: Region, base: Any, outside: float) -> tuple[Any, np.ndarray, np.ndarray]:
         """The padded input of the places that see the region, and the first of these (rows, columns)."""
-        places = self.shape(base.shape[1:])[:2]
-        return region.windows(base, places, pair(self.window), pair(self.stride), sides(self.pad), outside)
+        rows, columns, _ = self.shape(base.shape[1:])
+        return region.windows(base, (rows, columns), pair(self.window), pair(self.stride), sides(self.pad), outside)
 
 
 @dataclass(eq=False)
@@ -49,25 +51,25 @@ class MaxPool(_Pool):
     pad: int | Pair | Sides = 0
     ceil: bool = False
 
-    def forward(self, x, save=Save.NOTHING):
+    def forward(self, x: Any, save: Save = Save.NOTHING) -> tuple[Any, Any]:
         """x (N, H, W, C) -> y (N, OH, OW, C)."""
         return self.ops.max_pool(x, self.window, self.stride, self.pad, self.ceil, record=save > Save.NOTHING)
 
-    def backward(self, gy, saved, out=None):
+    def backward(self, gy: Any, saved: Any, out: Gradients | None = None) -> tuple[Any, Gradients]:
         """gy (N, OH, OW, C) -> gx (N, H, W, C): each gradient goes to where the maximum was."""
         return self.ops.unpool(gy, saved), {}
 
-    def project(self, y, saved, rules):
+    def project(self, y: Any, saved: Any, rules: ProjectionRules) -> Any:
         """Deconvnet: unpool through the switches."""
         return self.ops.unpool(y, saved, rules.overwrite)
 
-    def forward_region(self, region, base):
+    def forward_region(self, region: Region, base: Any) -> Region:
         """Only the places that see the region."""
         windows, rows, columns = self._windows(region, base, -np.inf)
         values, _ = self.ops.max_pool(windows, self.window, self.stride, record=False)
         return replace(region, values=values, rows=rows, columns=columns)
 
-    def project_region(self, region, saved, rules):
+    def project_region(self, region: Region, saved: Any, rules: ProjectionRules) -> Region | None:
         """Unpools rectangles."""
         if rules.overwrite:
             return None  # which window comes last is a question about all of them
@@ -88,19 +90,19 @@ class AveragePool(_Pool):
     ceil: bool = False
     count_padding: bool = True
 
-    def forward(self, x, save=Save.NOTHING):
+    def forward(self, x: Any, save: Save = Save.NOTHING) -> tuple[Any, Any]:
         """x (N, H, W, C) -> y (N, OH, OW, C)."""
         return self.ops.average_pool(x, self.window, self.stride, self.pad, self.ceil, self.count_padding), x.shape[1:3]
 
-    def backward(self, gy, saved, out=None):
+    def backward(self, gy: Any, saved: Any, out: Gradients | None = None) -> tuple[Any, Gradients]:
         """gy (N, OH, OW, C) -> gx (N, H, W, C): each pixel of a window gets its share."""
         return self.ops.average_pool_transpose(gy, saved, self.window, self.stride, self.pad, self.count_padding), {}
 
-    def project(self, y, saved, rules):
+    def project(self, y: Any, saved: Any, rules: ProjectionRules) -> Any:
         """The transpose, as for any linear layer."""
         return self.backward(y, saved)[0]
 
-    def forward_region(self, region, base):
+    def forward_region(self, region: Region, base: Any) -> Region:
         """Only the places that see the region; each divides by its own count."""
         windows, rows, columns = self._windows(region, base, 0.0)
         means = self.ops.average_pool(windows, self.window, self.stride)
@@ -109,7 +111,7 @@ class AveragePool(_Pool):
         values = means * array_module(means).asarray(own[..., None].astype(means.dtype))
         return replace(region, values=values, rows=rows, columns=columns)
 
-    def project_region(self, region, saved, rules):
+    def project_region(self, region: Region, saved: Any, rules: ProjectionRules) -> Region | None:
         """The transpose on rectangles, whose places are given their own counts first."""
         (h, w), (kh, kw), (down, across) = region.values.shape[1:3], pair(self.window), pair(self.stride)
         share = np.pad(self._shares(saved), [(h, h), (w, w)], constant_values=1.0)  # places outside of the maps hold zeros
@@ -121,7 +123,7 @@ class AveragePool(_Pool):
             self.ops.average_pool_transpose(values, size, self.window, self.stride), self.stride, self.pad, saved
         )
 
-    def _shares(self, size):
+    def _shares(self, size: Pair) -> np.ndarray:
         """Numbers in a whole window over those that each place (OH, OW) divides by."""
         places = output_sizes(size, self.window, self.stride, self.pad, self.ceil)
         moves = pair(self.window), pair(self.stride), sides(self.pad)
@@ -134,23 +136,23 @@ class GlobalAveragePool(Layer):
 
     local = False
 
-    def shape(self, shape):
+    def shape(self, shape: Shape) -> Shape:
         if len(shape) != 3:
             raise ValueError(f"GlobalAveragePool: input is {shape}, expected (H, W, C)")
         return (shape[2],)
 
-    def receptive_field(self, below):
+    def receptive_field(self, below: Field) -> Field:
         return replace(below, whole=True)
 
-    def forward(self, x, save=Save.NOTHING):
+    def forward(self, x: Any, save: Save = Save.NOTHING) -> tuple[Any, Any]:
         """x (N, H, W, C) -> y (N, C)."""
         return x.mean((1, 2)), x.shape[1:3]
 
-    def backward(self, gy, saved, out=None):
+    def backward(self, gy: Any, saved: Any, out: Gradients | None = None) -> tuple[Any, Gradients]:
         """gy (N, C) -> gx (N, H, W, C): every place has the same share."""
         share = gy[:, None, None] / (saved[0] * saved[1])
         return array_module(gy).broadcast_to(share, (gy.shape[0], *saved, gy.shape[1])).copy(), {}
 
-    def project(self, y, saved, rules):
+    def project(self, y: Any, saved: Any, rules: ProjectionRules) -> Any:
         """The transpose, as for any linear layer."""
         return self.backward(y, saved)[0]

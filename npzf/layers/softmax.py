@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from npzf.layers.layer import Layer, Save
+from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape
 
 
 @dataclass(eq=False)
@@ -13,20 +14,20 @@ class Softmax(Layer):
 
     local = False
 
-    def shape(self, shape):
+    def shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
             raise ValueError(f"Softmax: input is {shape}, expected scores (C,)")
         return shape
 
-    def forward(self, x, save=Save.NOTHING):
+    def forward(self, x: Any, save: Save = Save.NOTHING) -> tuple[Any, Any]:
         """x (N, C) -> y (N, C)."""
         y = self.ops.softmax(x)
         return y, y if save >= Save.GRADIENTS else None
 
-    def backward(self, gy, saved, out=None):
+    def backward(self, gy: Any, saved: Any, out: Gradients | None = None) -> tuple[Any, Gradients]:
         """gy (N, C) -> gx (N, C), the true gradient."""
         return self.ops.softmax_gradient(saved, gy), {}
 
-    def project(self, y, saved, rules):
+    def project(self, y: Any, saved: Any, rules: ProjectionRules) -> Any:
         """Passed on as it is: what excites a class is asked of its score."""
         return y

@@ -82,7 +82,17 @@ def col2im(columns: np.ndarray, window: Window, rows: slice, x: np.ndarray) -> N
         x[:, max(top, 0) : min(bottom, x.shape[1]), : min(window.last_column(), x.shape[2])] = padded[:, *inner]
 
 
-def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False, relu=False) -> np.ndarray:
+def convolve(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None = None,
+    *,
+    stride: int | Pair = 1,
+    pad: int | Pair | Sides = 0,
+    groups: int = 1,
+    ceil: bool = False,
+    relu: bool = False,
+) -> np.ndarray:
     """As ops/plain; bias and relu are applied to a block while it is still in the cache."""
     check_maps(x, weight, groups)
     kernel, stride, pad = weight.shape[1:3], pair(stride), sides(pad)
@@ -106,7 +116,9 @@ def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False, rel
     return y
 
 
-def convolve_transpose(y, weight, size, *, stride=1, pad=0, groups=1) -> np.ndarray:
+def convolve_transpose(
+    y: np.ndarray, weight: np.ndarray, size: Pair, *, stride: int | Pair = 1, pad: int | Pair | Sides = 0, groups: int = 1
+) -> np.ndarray:
     """As ops/plain; at stride 1 as the convolution with flipped filters, which is faster than adding up columns.
 
     Pixel i collects weight[kh] * y[(i + pad - kh) / s]; at other strides most of these divisions leave a remainder.
@@ -137,7 +149,9 @@ def flip_filters(weight: np.ndarray, groups: int = 1) -> np.ndarray:
     return np.ascontiguousarray(turned.transpose(0, 4, 2, 3, 1)).reshape(groups * c, kh, kw, o // groups)
 
 
-def filter_gradient(x, gy, weight, *, stride=1, pad=0, groups=1) -> np.ndarray:
+def filter_gradient(
+    x: np.ndarray, gy: np.ndarray, weight: np.ndarray, *, stride: int | Pair = 1, pad: int | Pair | Sides = 0, groups: int = 1
+) -> np.ndarray:
     """As ops/plain; each thread sums over its images, then the threads' sums are added in their order."""
     kernel, stride, pad = weight.shape[1:3], pair(stride), sides(pad)
     check_places(x.shape[1:3], gy.shape[1:3], kernel, stride, pad)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from npzf.backend.threads import each
-from npzf.geometry import Pair, check_places, output_sizes, pair, sides, window_counts
+from npzf.geometry import Pair, Sides, check_places, output_sizes, pair, sides, window_counts
 from npzf.ops.switches import Switches
 
 
@@ -21,7 +21,14 @@ class Tap(NamedTuple):
     pixels: tuple[slice, slice]
 
 
-def max_pool(x, window, stride, pad=0, ceil=False, record=True) -> tuple[np.ndarray, Switches | None]:
+def max_pool(
+    x: np.ndarray,
+    window: int | Pair,
+    stride: int | Pair,
+    pad: int | Pair | Sides = 0,
+    ceil: bool = False,
+    record: bool = True,
+) -> tuple[np.ndarray, Switches | None]:
     """As ops/plain: a running maximum over the elements of the window, then the first element that equals it."""
     moves = pair(window), pair(stride), sides(pad)
     (n, h, w, c), ((_, _), (down, across), (top, _, left, _)) = x.shape, moves
@@ -92,7 +99,9 @@ def unpool(y: np.ndarray, switches: Switches, overwrite: bool = False) -> np.nda
     return x
 
 
-def unpool_region(values, images, rows, columns, switches: Switches) -> np.ndarray:
+def unpool_region(
+    values: np.ndarray, images: np.ndarray, rows: np.ndarray, columns: np.ndarray, switches: Switches
+) -> np.ndarray:
     """As ops/plain."""
     (units, h, w, maps), index, width = values.shape, switches.index, switches.size[1]
     (kh, kw), (down, across), (top, _, left, _) = switches.moves
@@ -112,7 +121,14 @@ def unpool_region(values, images, rows, columns, switches: Switches) -> np.ndarr
     return x
 
 
-def average_pool(x, window, stride, pad=0, ceil=False, count_padding=True) -> np.ndarray:
+def average_pool(
+    x: np.ndarray,
+    window: int | Pair,
+    stride: int | Pair,
+    pad: int | Pair | Sides = 0,
+    ceil: bool = False,
+    count_padding: bool = True,
+) -> np.ndarray:
     """As ops/plain."""
     moves, size = (pair(window), pair(stride), sides(pad)), x.shape[1:3]
     places = output_sizes(size, *moves, ceil)
@@ -128,7 +144,14 @@ def average_pool(x, window, stride, pad=0, ceil=False, count_padding=True) -> np
     return y
 
 
-def average_pool_transpose(y, size, window, stride, pad=0, count_padding=True) -> np.ndarray:
+def average_pool_transpose(
+    y: np.ndarray,
+    size: Pair,
+    window: int | Pair,
+    stride: int | Pair,
+    pad: int | Pair | Sides = 0,
+    count_padding: bool = True,
+) -> np.ndarray:
     """As ops/plain."""
     moves, places = (pair(window), pair(stride), sides(pad)), y.shape[1:3]
     check_places(size, places, *moves)

@@ -9,7 +9,9 @@ from npzf.backend.threads import parallel_for
 CHUNK = 1 << 16  # numbers updated together, so that the passes over them find them in the cache
 
 
-def sgd_step(parameter, gradient, velocity, rate: float, momentum: float, decay: float) -> None:
+def sgd_step(
+    parameter: np.ndarray, gradient: np.ndarray, velocity: np.ndarray, rate: float, momentum: float, decay: float
+) -> None:
     """As ops/plain."""
     parameter, gradient, velocity = (array.reshape(-1) for array in (parameter, gradient, velocity))
 
