@@ -85,7 +85,8 @@ class Tape:
         """gy, shaped as the pass's result -> gx (N, H, W, C), and the gradients of the parameters by name.
 
         input_gradient: False leaves the gradient of the images out (None), which training does not need. release: what a layer
-        saved is forgotten once it has served. out: gradients of an earlier pass, whose arrays may be overwritten. each: called
+        saved is forgotten once it has served. out: gradients of an earlier pass, which are taken out of it
+        layer by layer, and whose arrays may be overwritten. each: called
         with a layer's name and its gradients as soon as they are known, while those below are still to be computed. ValueError
         for gy of another shape, or a pass that saved no gradients.
         """
@@ -98,14 +99,15 @@ class Tape:
         signals = {top: gy}
         for name in reversed(self.layers):
             layer, g = self.net.layers[name], signals.pop(name)
-            saved = self.saved.pop(name) if release else self.saved[name]
             before = _of_layer(out, name, layer.parameters)
+            take = self.saved.pop if release else self.saved.__getitem__  # no name here keeps what the layer may release
             if self.net.sources[name] == (INPUT,) and not input_gradient:
-                own = layer.parameter_gradients(g, saved, before)
+                own = layer.parameter_gradients(g, take(name), before)
             else:
-                down, own = layer.backward(g, saved, before)
+                down, own = layer.backward(g, take(name), before)
                 self._accumulate(signals, name, down)
-            del saved, g
+                del down
+            del g
             gradients.update({f"{name}/{key}": gradient for key, gradient in own.items()})
             if each is not None and own:
                 each(name, own)
@@ -161,11 +163,10 @@ class Tape:
 
 
 def _of_layer(out: dict[str, Any] | None, name: str, parameters: dict[str, Any]) -> Gradients | None:
-    """A layer's arrays among the gradients of an earlier pass, if they are all there and fit."""
-    before = {key: out.get(f"{name}/{key}") for key in parameters} if out else {}
-    fits = before and all(a is not None and a.shape == p.shape and a.dtype == p.dtype for a, p in _pairs(before, parameters))
-    return before if fits else None
-
-
-def _pairs(before: dict[str, Any], parameters: dict[str, Any]) -> list[tuple[Any, Any]]:
-    return [(before[key], parameters[key]) for key in parameters]
+    """Takes a layer's arrays out of the gradients of an earlier pass: they serve again, or their memory is free now."""
+    before = {key: out.pop(f"{name}/{key}", None) for key in parameters} if out else {}
+    fits = [
+        a is not None and a.shape == p.shape and a.dtype == p.dtype
+        for a, p in zip(before.values(), parameters.values(), strict=False)
+    ]
+    return before if fits and all(fits) else None

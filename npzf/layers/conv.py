@@ -54,8 +54,9 @@ class Conv(Layer):
 
     def backward(self, gy: Any, saved: Any, out: Gradients | None = None) -> tuple[Any, Gradients]:
         """gy (N, OH, OW, O) -> gx (N, H, W, C), gradients of weight (O, KH, KW, C) and bias (O,)."""
-        gx = self.ops.convolve_transpose(gy, self.parameters["weight"], saved[0], **self._moves())
-        return gx, self.parameter_gradients(gy, saved)
+        gradients, size = self.parameter_gradients(gy, saved), saved[0]
+        del saved  # x, as large as gx, is free before gx is made
+        return self.ops.convolve_transpose(gy, self.parameters["weight"], size, **self._moves()), gradients
 
     def parameter_gradients(self, gy: Any, saved: Any, out: Gradients | None = None) -> Gradients:
         """Gradients of weight (O, KH, KW, C) and bias (O,)."""
