@@ -29,6 +29,12 @@ CASES = {  # x (N, H, W, C), maps O, window (KH, KW), options
     "one pixel": ((1, 4, 5, 3), 2, (1, 1), {}),
     "whole image": ((2, 4, 5, 3), 2, (4, 5), {}),
     "one image, one map": ((1, 7, 5, 1), 1, (3, 3), {"pad": 2}),
+    "strides apart": ((2, 9, 8, 2), 3, (3, 2), {"stride": (1, 3)}),
+    "pads of rows and columns": ((2, 6, 7, 2), 3, (3, 4), {"stride": (2, 1), "pad": (0, 3)}),
+    "four pads": ((2, 7, 6, 4), 6, (4, 3), {"stride": (3, 2), "pad": (1, 3, 2, 0), "groups": 2}),
+    "four pads, stride 1": ((2, 5, 6, 2), 3, (3, 4), {"pad": (2, 0, 1, 3)}),
+    "four pads and ceil": ((1, 8, 9, 2), 3, (3, 2), {"stride": (2, 3), "pad": (0, 2, 1, 0), "ceil": True}),
+    "one row": ((2, 1, 9, 2), 3, (1, 3), {"stride": (1, 2), "pad": (0, 0, 2, 1)}),
 }
 cases = pytest.mark.parametrize(("size", "maps", "window", "options"), CASES.values(), ids=CASES)
 
@@ -50,8 +56,9 @@ def data(size, maps, window, options, dtype="float64"):
 
 def by_torch(x, weight, bias, *, stride=1, pad=0, groups=1, ceil=False):
     """torch's convolution; with ceil the input is made larger by zeros below and on the right."""
-    more = [len(naive.starts(n, k, stride, pad, ceil)) for n, k in zip(x.shape[1:3], weight.shape[1:3], strict=True)]
-    x = F.pad(x.permute(0, 3, 1, 2), (pad, pad + stride, pad, pad + stride))
+    ((top, bottom), (left, right)), stride = naive.borders(pad), naive.pair(stride)
+    _, (_, *more) = naive.places(x, weight.shape[1:3], stride, pad, ceil)
+    x = F.pad(x.permute(0, 3, 1, 2), (left, right + stride[1], top, bottom + stride[0]))
     y = F.conv2d(x, weight.permute(0, 3, 1, 2), bias, stride=stride, groups=groups)
     return y[:, :, : more[0], : more[1]].permute(0, 2, 3, 1)
 

@@ -24,10 +24,26 @@ CASES = {  # x (N, H, W, C), window, stride, pad, ceil
     "one pixel": ((1, 4, 3, 2), 1, 1, 0, False),
     "whole image": ((2, 4, 4, 2), 4, 1, 0, False),
     "more than 255 elements": ((1, 17, 17, 1), 16, 1, 0, False),
+    "rectangle": ((2, 9, 7, 2), (2, 3), (3, 1), 0, False),
+    "pads of rows and columns": ((1, 7, 8, 2), (3, 4), (2, 3), (1, 3), True),
+    "four pads": ((2, 6, 9, 2), (4, 3), (1, 2), (3, 0, 1, 2), False),
+    "four pads and ceil": ((1, 7, 6, 3), (3, 2), 2, (0, 2, 1, 0), True),
 }
 NAMES = ("size", "window", "stride", "pad", "ceil")
 cases = pytest.mark.parametrize(NAMES, CASES.values(), ids=CASES)
-torch_cases = pytest.mark.parametrize(NAMES, [c for c in CASES.values() if 2 * c[3] <= c[1]])  # no more padding there
+
+
+def torch_pads(window, pad):
+    """Whether PyTorch can pad so: the same before and after, and no more than half of the window."""
+    pads = naive.borders(pad)
+    return all(before == after and 2 * before <= k for k, (before, after) in zip(naive.pair(window), pads, strict=True))
+
+
+torch_cases = pytest.mark.parametrize(NAMES, [c for c in CASES.values() if torch_pads(c[1], c[3])])
+
+
+def torch_pad(pad):
+    return tuple(before for before, _ in naive.borders(pad))
 
 
 def values(kind, size, dtype="float64"):
@@ -67,7 +83,7 @@ def test_equals_torch_exactly(backend, size, window, stride, pad, ceil, kind):
     x = values(kind, size, np.dtype("float64"))
     y, index, _ = pool(backend, x, window, stride, pad, ceil)
     tx = torch.tensor(x).permute(0, 3, 1, 2).contiguous()
-    ty, tindex = F.max_pool2d(tx, window, stride, pad, ceil_mode=ceil, return_indices=True)
+    ty, tindex = F.max_pool2d(tx, window, stride, torch_pad(pad), ceil_mode=ceil, return_indices=True)
     np.testing.assert_array_equal(y, ty.permute(0, 2, 3, 1))
     np.testing.assert_array_equal(index, tindex.permute(0, 2, 3, 1))
 
@@ -170,7 +186,7 @@ def test_unpool_equals_torch_gradient(backend, size, window, stride, pad, ceil):
     x = separated(*size)
     y, _, switches = pool(backend, x, window, stride, pad, ceil)
     tx = torch.tensor(x, requires_grad=True)
-    ty = F.max_pool2d(tx.permute(0, 3, 1, 2), window, stride, pad, ceil_mode=ceil).permute(0, 2, 3, 1)
+    ty = F.max_pool2d(tx.permute(0, 3, 1, 2), window, stride, torch_pad(pad), ceil_mode=ceil).permute(0, 2, 3, 1)
     gy = normal(*y.shape)
     ty.backward(torch.tensor(gy))
     close(backend.run("unpool", gy, switches), tx.grad, TORCH)
@@ -192,3 +208,64 @@ def test_unpool_refuses_switches_of_another_size(backend):
     _, _, switches = pool(backend, separated(1, 6, 6, 2), 2, 2)
     with pytest.raises(ValueError, match=r"y has shape \(1, 3, 4, 2\), expected that of the switches, \(1, 3, 3, 2\)"):
         backend.ops.unpool(backend.array(np.zeros((1, 3, 4, 2))), switches)
+
+
+@cases
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_unpooling_of_regions_equals_loops(backend, size, window, stride, pad, ceil, dtype):
+    """Rectangles anywhere, over each border too. Whole numbers add up exactly; windows that do not exist have no say."""
+    _, index, switches = pool(backend, values("ties", size, dtype), window, stride, pad, ceil)
+    rng = np.random.default_rng(0)
+    h, w = min(2, index.shape[1]), min(3, index.shape[2])
+    rows, columns = rng.integers(1 - h, index.shape[1], 6), rng.integers(1 - w, index.shape[2], 6)
+    images, y = rng.integers(0, size[0], 6), rng.integers(-50, 50, (6, h, w, size[3])).astype(dtype)
+    found = backend.numpy(backend.ops.unpool_region(backend.array(y), images, rows, columns, switches))
+    expected = naive.unpool_region(y, images, rows, columns, index, size[1:3], window, stride, pad)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_all_of_the_windows_as_a_region_are_unpooling(backend):
+    x = separated(2, 9, 8, 3)
+    y, index, switches = pool(backend, x, 3, 2, 1)
+    images, nowhere = np.arange(2), np.zeros(2, int)
+    found = backend.numpy(backend.ops.unpool_region(backend.array(y), images, nowhere, nowhere, switches))
+    np.testing.assert_array_equal(found[:, 1:10, 1:9], naive.unpool(y, index, (9, 8)))
+
+
+@cases
+@pytest.mark.parametrize("count_padding", [True, False])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_averages_and_their_transpose_equal_loops(backend, size, window, stride, pad, ceil, count_padding, dtype):
+    x = normal(*size, dtype=dtype)
+    expected = naive.average_pool(x, window, stride, pad, ceil, count_padding)
+    y = backend.run("average_pool", x, window, stride, pad, ceil, count_padding)
+    gy = normal(*y.shape, dtype=dtype)
+    gx = backend.run("average_pool_transpose", gy, size[1:3], window, stride, pad, count_padding)
+    assert y.dtype == gx.dtype == dtype
+    close(y, expected, TOLERANCE[dtype])
+    close(gx, naive.average_pool_transpose(gy, size[1:3], window, stride, pad, ceil, count_padding), TOLERANCE[dtype])
+
+
+@torch_cases
+@pytest.mark.parametrize("count_padding", [True, False])
+def test_averages_equal_torch(backend, size, window, stride, pad, ceil, count_padding):
+    x = normal(*size)
+    tx = torch.tensor(x, requires_grad=True)
+    ty = F.avg_pool2d(tx.permute(0, 3, 1, 2), window, stride, torch_pad(pad), ceil, count_padding).permute(0, 2, 3, 1)
+    close(backend.run("average_pool", x, window, stride, pad, ceil, count_padding), ty.detach(), TORCH)
+    gy = normal(*ty.shape)
+    ty.backward(torch.tensor(gy))
+    close(backend.run("average_pool_transpose", gy, size[1:3], window, stride, pad, count_padding), tx.grad, TORCH)
+
+
+@cases
+def test_averages_and_their_transpose_are_adjoint(backend, size, window, stride, pad, ceil):
+    x = normal(*size)
+    y = backend.run("average_pool", x, window, stride, pad, ceil)
+    gradcheck.adjoint(
+        lambda x: backend.run("average_pool", x, window, stride, pad, ceil),
+        lambda y: backend.run("average_pool_transpose", y, size[1:3], window, stride, pad),
+        x,
+        normal(*y.shape, seed=1),
+    )
