@@ -44,7 +44,10 @@ def close_sums(found, expected, terms, magnitude):
 def terms_to(net, layer):
     """The terms of the sums on the way from the pixels up to a layer of net, added up over the weighted layers.
 
-    Never fewer than on any one path, and never fewer than on the way down, where a filter's maps out take the place of maps in.
+    Never fewer than on any one path, and never fewer than on the way down, where a filter's maps out take the place of maps in;
+    twice as many for a picture, up and down. gamma of them serves as the tolerance of assertions.close where magnitude cannot
+    be had, as through a normalisation. Relative to the largest number, it no longer holds for the unluckiest rounding, but for n
+    terms of random sign the usual error is u sqrt(n / 2) of their sum, which leaves a room of sqrt(2 n).
     """
     names = list(net.layers)
     below = set(names[: names.index(layer) + 1])
