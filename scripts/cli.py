@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import npzf
-from npzf.backend import CudaError
-from npzf.backend.describe import describe
+from npzf.backend import CudaError, describe
 from npzf.data import ClassFolders, ImageFolder, PackedImages, SquareImages, embedded_images, resized_side
 
 EMBEDDED = "embedded"

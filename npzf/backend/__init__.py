@@ -1,6 +1,8 @@
 """Where numbers are computed: arrays, threads, CUDA source and launches; no part of the paper."""
 
+from npzf.backend.environment import describe
 from npzf.backend.gpu import (
+    PRECISIONS,
     Gpu,
     device,
     empty,
@@ -14,8 +16,8 @@ from npzf.backend.gpu import (
 )
 from npzf.backend.install import CudaError, require, versions
 from npzf.backend.launcher import Kernel, launch
-from npzf.backend.precision import PRECISIONS, in_precision, precision
-from npzf.backend.source import Parameter, c_type, kernel_folder, pasted, signature
+from npzf.backend.source import Parameter, c_type, constant, kernel_folder, pasted, signature
+from npzf.backend.threads import each, parallel_for, set_threads
 
 __all__ = [
     "PRECISIONS",
@@ -24,17 +26,20 @@ __all__ = [
     "Kernel",
     "Parameter",
     "c_type",
+    "constant",
+    "describe",
     "device",
+    "each",
     "empty",
-    "in_precision",
     "is_device_array",
     "kernel_folder",
     "launch",
+    "parallel_for",
     "pasted",
-    "precision",
     "prefetch_to_device",
     "product",
     "require",
+    "set_threads",
     "signature",
     "to_device",
     "to_numpy",

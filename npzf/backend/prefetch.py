@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,36 +11,45 @@ import numpy as np
 SLOTS = 2  # one batch in use, one on its way
 
 
-def feed(cupy: Any, batches: Iterable[tuple]) -> Iterator[tuple]:
-    """(x, ...) NumPy triples -> the same with x on the GPU, valid until the next but one is asked for.
+@dataclass
+class Slot:
+    """Page-locked memory, the buffer on the GPU, and the events that say when each may be written again."""
 
-    x goes through page-locked memory on a stream of its own, into one of two buffers in turn. The copy waits until the
-    computation has let go of the buffer, the computation until the copy has arrived; the processor waits for neither.
+    locked: Any
+    buffer: Any
+    arrived: Any
+    released: Any
+
+
+def double_buffered(cupy: Any, batches: Iterable[tuple]) -> Iterator[tuple]:
+    """(x, ...) with x a NumPy array -> the same with x on the GPU, valid until the batch after the next is asked for.
+
+    x goes through page-locked memory on a stream of its own into one of two buffers in turn. The copy waits until the compute
+    stream has released the buffer, the compute stream waits until the copy has arrived; the host never blocks on either.
     """
     import cupyx
 
-    copying, slots = cupy.cuda.Stream(non_blocking=True), [None] * SLOTS
+    copying = cupy.cuda.Stream(non_blocking=True)
+    slots: list[Slot | None] = [None] * SLOTS
     waiting: list[tuple] = []
 
-    def send(slot: int, batch: tuple) -> tuple:
-        x = np.ascontiguousarray(batch[0])
-        if slots[slot] is None or slots[slot][0].size < x.size or slots[slot][0].dtype != x.dtype:
-            locked, there = cupyx.empty_pinned(x.size, x.dtype), cupy.empty(x.size, x.dtype)
-            slots[slot] = locked, there, cupy.cuda.Event(), cupy.cuda.Event()
-        locked, there, arrived, free = slots[slot]
-        arrived.synchronize()  # the copy of two batches ago has left the page-locked memory
-        locked[: x.size] = x.ravel()
-        copying.wait_event(free)
-        there[: x.size].set(locked[: x.size], stream=copying)
-        arrived.record(copying)
-        return slot, there[: x.size].reshape(x.shape), batch[1:]
+    def send(number: int, batch: tuple) -> tuple:
+        x, slot = np.ascontiguousarray(batch[0]), slots[number]
+        if slot is None or slot.buffer.size < x.size or slot.buffer.dtype != x.dtype:
+            slot = Slot(cupyx.empty_pinned(x.size, x.dtype), cupy.empty(x.size, x.dtype), cupy.cuda.Event(), cupy.cuda.Event())
+            slots[number] = slot
+        slot.arrived.synchronize()  # the copy of two batches ago has left the page-locked memory
+        slot.locked[: x.size] = x.ravel()
+        copying.wait_event(slot.released)
+        slot.buffer[: x.size].set(slot.locked[: x.size], stream=copying)
+        slot.arrived.record(copying)
+        return slot, slot.buffer[: x.size].reshape(x.shape), batch[1:]
 
-    def use(slot: int, x: Any, rest: tuple) -> Iterator[tuple]:
-        _, _, arrived, free = slots[slot]
+    def use(slot: Slot, x: Any, rest: tuple) -> Iterator[tuple]:
         computing = cupy.cuda.get_current_stream()
-        computing.wait_event(arrived)
+        computing.wait_event(slot.arrived)
         yield x, *rest
-        free.record(computing)  # all that uses x has been launched
+        slot.released.record(computing)  # all that uses x has been launched
 
     for number, batch in enumerate(batches):
         waiting.append(send(number % SLOTS, batch))

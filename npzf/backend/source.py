@@ -1,10 +1,11 @@
-"""Kernel files as text: kernels/*.cu with their includes, and the signatures of the kernels in them; no part of the paper."""
+"""Kernel files as text: kernels/*.cu with their includes, and what the launcher reads from them; no part of the paper."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,9 @@ C_TYPES = {
     "bool": np.bool_,
 }
 
-# Source: .cu files are read as text, and the .cuh files they include are pasted in, for CuPy's disk cache does not see an
-# included file change.
-
 
 def kernel_folder() -> Path:
-    """kernels/ inside the installed package, or beside npzf/ in a checkout."""
+    """kernels/ inside the installed package, or beside npzf/ in a checkout; CudaError if there is none."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "kernels", package.parent / "kernels"):
         if (folder / "ptx.cuh").is_file():
@@ -36,7 +34,10 @@ def kernel_folder() -> Path:
 
 
 def pasted(file: str, folders: Sequence[Path]) -> str:
-    """The text of a kernel file; every `#include "..."` gives way to that file, once, from the first folder that has it."""
+    """The text of a kernel file; every `#include "..."` gives way to that file, once, from the first folder that has it.
+
+    CuPy's disk cache does not notice that an included file has changed, hence the pasting. CudaError if a file is missing.
+    """
     seen: set[str] = set()
 
     def paste(name: str) -> str:
@@ -56,7 +57,16 @@ def pasted(file: str, folders: Sequence[Path]) -> str:
     return paste(file) + "\n"
 
 
-# Signatures: the launcher reads the parameters' types from the source, so that they are stated once.
+# Types and constants are stated once, in the kernel files; the launcher reads them there.
+
+
+@cache
+def constant(file: str, name: str) -> int:
+    """The value of `constexpr int name` in a kernel file, for a launch that depends on it; CudaError if there is none."""
+    found = re.search(rf"^constexpr int {name} = (\d+);", (kernel_folder() / file).read_text(), re.M)
+    if found is None:
+        raise CudaError(f"{file} has no constant {name}")
+    return int(found[1])
 
 
 @dataclass(frozen=True)
@@ -73,9 +83,12 @@ class Parameter:
         return self.pointer and self.name.startswith("maybe_")
 
 
-def signature(source: str, instance: str) -> list[Parameter]:
-    """The parameters of `kernel<arguments>`; a template's type parameters take the arguments' place."""
-    name, _, given = instance.partition("<")
+def signature(source: str, specialization: str) -> list[Parameter]:
+    """The parameters of the kernel `name<arguments>`, with its template's arguments in place of its type parameters.
+
+    CudaError if the source has no such kernel, the template takes another number of arguments, or a type is unknown.
+    """
+    name, _, given = specialization.partition("<")
     text = re.sub(r"//[^\n]*|/\*.*?\*/", "", source, flags=re.S)
     found = re.search(rf"(?:template\s*<([^>]*)>\s*)?__global__\s+void[^;{{}}]*?\b{name}\s*\(([^)]*)\)\s*\{{", text)
     if found is None:
@@ -83,7 +96,7 @@ def signature(source: str, instance: str) -> list[Parameter]:
     names = [parameter.split()[-1] for parameter in (found[1] or "").split(",") if parameter.strip()]
     arguments = [argument.strip() for argument in given.rstrip(">").split(",") if argument.strip()]
     if len(names) != len(arguments):
-        raise CudaError(f"{name} has template parameters <{', '.join(names)}>, got {instance}")
+        raise CudaError(f"{name} has template parameters <{', '.join(names)}>, got {specialization}")
     types = dict(zip(names, arguments, strict=True))
     return [_parameter(declaration, types, text) for declaration in found[2].split(",")]
 

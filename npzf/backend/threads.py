@@ -1,4 +1,4 @@
-"""CPU threads: a batch is split into one part a thread, BLAS held to one thread in each; no part of the paper."""
+"""CPU threads: a batch is divided into one chunk a thread, BLAS held to one thread in each; no part of the paper."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def blas_libraries() -> list[dict]:
 
 
 _busy = threading.Lock()  # the number of BLAS threads is one for the whole process
-_inside = threading.local()  # .part: this thread is running a part already
+_this_thread = threading.local()  # .in_chunk: whether it is running a chunk
 
 
 def _after_fork() -> None:
@@ -63,22 +63,22 @@ if hasattr(os, "register_at_fork"):
 
 
 def parallel_for(function: Callable[[slice], Result], items: int) -> list[Result]:
-    """Calls function(slice) on contiguous parts of range(items), one a thread; the results in order.
+    """Calls function(slice) on contiguous chunks of range(items), one a thread; the results in order.
 
-    With fewer items than threads, BLAS itself gets the threads that are left over; a part that splits again does so alone. The
-    parts depend on items and count() alone, which is what makes results repeatable.
+    With fewer items than threads, the remaining threads go to BLAS; nested calls run serially. The chunks depend on items and
+    count() alone, which makes results repeatable.
     """
-    parts = max(1, min(count(), items))
-    if getattr(_inside, "part", False):
+    chunks = max(1, min(count(), items))
+    if getattr(_this_thread, "in_chunk", False):
         return [function(slice(0, items))]
-    edges = [items * part // parts for part in range(parts + 1)]
+    edges = [items * chunk // chunks for chunk in range(chunks + 1)]
     slices = [slice(a, b) for a, b in pairwise(edges)]
-    with _busy, _blas().limit(limits=max(1, count() // parts)):
-        # in the caller's context, so that its numpy.errstate holds in every part
-        others = [_pool(parts - 1).submit(copy_context().run, _part, function, s) for s in slices[1:]]
+    with _busy, _blas().limit(limits=max(1, count() // chunks)):
+        # in the caller's context, so that its numpy.errstate holds in every chunk
+        others = [_pool(chunks - 1).submit(copy_context().run, _run, function, chunk) for chunk in slices[1:]]
         try:
-            first = _part(function, slices[0])
-        finally:  # never leave while a part still writes into the caller's arrays
+            first = _run(function, slices[0])
+        finally:  # never leave while a chunk still writes into the caller's arrays
             wait(others)
         return [first, *(other.result() for other in others)]
 
@@ -93,9 +93,9 @@ def each(function: Callable[[int], object], items: int) -> None:
     parallel_for(run, items)
 
 
-def _part(function: Callable[[slice], Result], part: slice) -> Result:
-    _inside.part = True
+def _run(function: Callable[[slice], Result], chunk: slice) -> Result:
+    _this_thread.in_chunk = True
     try:
-        return function(part)
+        return function(chunk)
     finally:
-        _inside.part = False
+        _this_thread.in_chunk = False

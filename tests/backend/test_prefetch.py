@@ -1,4 +1,4 @@
-"""Batches on their way to the GPU, with a stand-in for CuPy that notes in which order things are asked for."""
+"""Batches on their way to the GPU, with a stand-in for CuPy that notes the order in which things are asked for."""
 
 import sys
 from types import SimpleNamespace
@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from npzf.backend.prefetch import SLOTS, feed
+from npzf.backend import prefetch_to_device
+from npzf.backend.prefetch import SLOTS, double_buffered
 
 
 class Noted:
@@ -65,7 +66,7 @@ def batches(sizes):
 @pytest.mark.parametrize("sizes", [[], [4], [4, 4], [4, 4, 4, 4, 2], [2, 5, 3]])
 def test_every_batch_arrives_in_order_when_it_is_used(cupy, sizes):
     sent = batches(sizes)
-    found = [(np.array(x), labels, rest) for x, labels, rest in feed(cupy, sent)]
+    found = [(np.array(x), labels, rest) for x, labels, rest in double_buffered(cupy, sent)]
     assert len(found) == len(sent)
     for (x, labels, rest), (y, expected, _) in zip(found, sent, strict=True):
         np.testing.assert_array_equal(x, y)
@@ -73,7 +74,7 @@ def test_every_batch_arrives_in_order_when_it_is_used(cupy, sizes):
 
 
 def test_two_buffers_serve_any_number_of_batches(cupy):
-    for _ in feed(cupy, batches([4] * 9)):
+    for _ in double_buffered(cupy, batches([4] * 9)):
         pass
     assert cupy.buffers == SLOTS
 
@@ -86,5 +87,18 @@ def test_the_next_batch_is_sent_before_this_one_is_used(cupy):
             taken.append(len(taken))
             yield batch
 
-    counts = [len(taken) for _ in feed(cupy, source())]
+    counts = [len(taken) for _ in double_buffered(cupy, source())]
     assert counts == [2, 3, 4, 4]
+
+
+def test_on_the_cpu_batches_stay_as_they_are():
+    sent = batches([3, 2])
+    assert prefetch_to_device(sent, "cpu") is sent
+
+
+def test_on_a_device_the_first_array_is_copied_there(runner):
+    sent = batches([3, 2])
+    for (x, labels, rest), (y, expected, _) in zip(prefetch_to_device(sent, "cuda"), sent, strict=True):
+        np.testing.assert_array_equal(x, y)
+        assert not np.shares_memory(x, y)
+        assert labels is expected and rest == "rest"

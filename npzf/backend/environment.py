@@ -6,16 +6,22 @@ import platform
 
 import numpy as np
 
-from npzf import backend
 from npzf.backend import threads
+from npzf.backend.install import versions
 
 
 def describe(device: str = "cpu") -> str:
     """One line: the GPU, its driver and CUDA versions; or the CPU, its threads, and the library that multiplies matrices.
 
+    For OpenBLAS it names the kernel in use (Haswell, SkylakeX, ...), on which the order of sums and hence the last bits depend.
     CudaError, in one line, if "cuda" is asked for and CuPy or a GPU is missing.
     """
     if device == "cuda":
-        return f"device: {backend.versions()}"
-    blas = ", ".join(f"{lib['internal_api']} {lib['version']}" for lib in threads.blas_libraries())
+        return f"device: {versions()}"
+    blas = ", ".join(_library(library) for library in threads.blas_libraries())
     return f"device: CPU ({platform.machine()}), {threads.count()} threads, NumPy {np.__version__} with {blas or 'no BLAS'}"
+
+
+def _library(library: dict) -> str:
+    kernel = library.get("architecture")
+    return f"{library['internal_api']} {library['version']}{f' ({kernel} kernels)' if kernel else ''}"
