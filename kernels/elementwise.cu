@@ -13,10 +13,3 @@ __global__ void rectify_gradient(const T* y, const T* gy, T* gx, long long count
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < count; i += (long long)gridDim.x * blockDim.x)
     gx[i] = y[i] > T(0) ? gy[i] : T(0);
 }
-
-// y = a * b, dropout's mask for one.
-template <typename T>
-__global__ void multiply(const T* a, const T* b, T* y, long long count) {
-  for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < count; i += (long long)gridDim.x * blockDim.x)
-    y[i] = a[i] * b[i];
-}

@@ -2,60 +2,62 @@
 #include "ptx.cuh"
 #include "geometry.cuh"
 
-// A block computes BM maps x BN taps in slices of BK places, a warp WM x WN of them; slices arrive STAGES - 1 ahead. Here 8
-// numbers of padding make a warp's reads free of bank conflicts, for the tiles lie the other way round.
-template <int BM, int BN, int BK, int WM, int WN, int STAGES, int VG, int VX>
+constexpr int PAD = 8;  // numbers after each row of a slice; 8 and not 4, for these tiles lie the other way round
+
+// As in filter_gradient M = group_out, N = k_total, K = positions: a block computes BM x BN outputs in slices of BK positions, a
+// warp WM x WN of them; slices arrive STAGES - 1 ahead. Shared memory: STAGES * BK * (BM + PAD + BN + PAD) floats.
+template <int BM, int BN, int BK, int WM, int WN, int STAGES, int VEC_GY, int VEC_X>
 __global__ void __launch_bounds__(BM / WM * (BN / WN) * 32, 2)
     filter_gradient_tf32(const float* __restrict__ x, const float* __restrict__ gy, float* __restrict__ partial,
-                         const Geometry g, int each) {
-  constexpr int THREADS = BM / WM * (BN / WN) * 32, LANES = THREADS / BK;
-  constexpr int GS = (BM / VG + LANES - 1) / LANES, XS = (BN / VX + LANES - 1) / LANES;
+                         const Geometry g, int per_split) {
+  constexpr int THREADS = BM / WM * (BN / WN) * 32, SHARERS = THREADS / BK;  // threads that load the numbers of one position
+  constexpr int G_LOADS = (BM / VEC_GY + SHARERS - 1) / SHARERS, X_LOADS = (BN / VEC_X + SHARERS - 1) / SHARERS;
   constexpr int MI = WM / 16, NI = WN / 8;
   static_assert(THREADS % BK == 0 && WM % 16 == 0 && WN % 8 == 0 && BK % 8 == 0, "tile");
   extern __shared__ __align__(16) unsigned char shared[];
   struct Slice {
-    float gs[BK][BM + 8], xs[BK][BN + 8];
+    float gs[BK][BM + PAD], xs[BK][BN + PAD];
   };
   Slice* slices = reinterpret_cast<Slice*>(shared);
 
-  const int tiles = (g.depth + BN - 1) / BN, group = blockIdx.y;
+  const int tiles = (g.k_total + BN - 1) / BN, group = blockIdx.y;
   const int o0 = blockIdx.x / tiles * BM, k0 = blockIdx.x % tiles * BN;
-  const int first = blockIdx.z * each, last = min(first + each, g.places);
-  const int line = threadIdx.x / LANES, lane = threadIdx.x % LANES;
+  const int first = blockIdx.z * per_split, last = min(first + per_split, g.positions);
+  const int row = threadIdx.x / SHARERS, sharer = threadIdx.x % SHARERS;
 
-  int kh[XS], kw[XS], offset[XS];
+  int kh[X_LOADS], kw[X_LOADS], offset[X_LOADS];
 #pragma unroll
-  for (int a = 0; a < XS; ++a) {
-    const int k = k0 + (lane + a * LANES) * VX;
-    const Tap tap(k < g.depth ? k : 0, g);
-    kh[a] = k < g.depth ? tap.kh : 1 << 28;  // outside every image
+  for (int a = 0; a < X_LOADS; ++a) {
+    const int k = k0 + (sharer + a * SHARERS) * VEC_X;
+    const Tap tap(k < g.k_total ? k : 0, g);
+    kh[a] = k < g.k_total ? tap.kh : 1 << 28;  // outside every image
     kw[a] = tap.kw;
-    offset[a] = (tap.kh * g.w + tap.kw) * g.c + tap.c;
+    offset[a] = tap.offset(g);
   }
-  Place place(first + line, g);
+  Position position(first + row, g);
 
   auto fetch = [&](int m0) {
     Slice& slice = slices[(m0 - first) / BK % STAGES];
-    const bool exists = m0 + line < last;
+    const bool exists = m0 + row < last;
 #pragma unroll
-    for (int a = 0; a < GS; ++a) {
-      const int column = (lane + a * LANES) * VG, o = o0 + column;
-      const bool valid = exists && o < g.outs;
-      const float* from = valid ? gy + (m0 + line) * g.o + group * g.outs + o : gy;
-      if (column < BM) copy_async<4 * VG>(&slice.gs[line][column], from, valid);
+    for (int a = 0; a < G_LOADS; ++a) {
+      const int column = (sharer + a * SHARERS) * VEC_GY, o = o0 + column;
+      const bool valid = exists && o < g.group_out;
+      const float* from = valid ? gy + (m0 + row) * g.o + group * g.group_out + o : gy;
+      if (column < BM) copy_async<4 * VEC_GY>(&slice.gs[row][column], from, valid);
     }
-    const int top = place.i * g.stride - g.pad_h, left = place.j * g.stride - g.pad_w;
-    const int corner = ((place.n * g.h + top) * g.w + left) * g.c + group * g.maps;
+    const int top = position.top(g), left = position.left(g);
+    const int corner = ((position.n * g.h + top) * g.w + left) * g.c + group * g.maps;
 #pragma unroll
-    for (int a = 0; a < XS; ++a) {
-      const int column = (lane + a * LANES) * VX;
+    for (int a = 0; a < X_LOADS; ++a) {
+      const int column = (sharer + a * SHARERS) * VEC_X;
       const bool seen = exists && inside(top + kh[a], g.h) && inside(left + kw[a], g.w);
-      if (column < BN) copy_async<4 * VX>(&slice.xs[line][column], seen ? x + corner + offset[a] : x, seen);
+      if (column < BN) copy_async<4 * VEC_X>(&slice.xs[row][column], seen ? x + corner + offset[a] : x, seen);
     }
-    place.advance(BK, g);
+    position.advance(BK, g);
   };
 
-  const int warp = threadIdx.x / 32, row = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, lane_row = lane / 4, t = lane % 4;
   const int wm = warp / (BN / WN) * WM, wn = warp % (BN / WN) * WN;
   float sum[MI][NI][4] = {};
   auto multiply = [&](const Slice& slice) {
@@ -65,11 +67,11 @@ __global__ void __launch_bounds__(BM / WM * (BN / WN) * 32, 2)
 #pragma unroll
       for (int i = 0; i < MI; ++i)
 #pragma unroll
-        for (int e = 0; e < 4; ++e) a[i][e] = to_tf32(slice.gs[m + t + e / 2 * 4][wm + i * 16 + row + e % 2 * 8]);
+        for (int e = 0; e < 4; ++e) a[i][e] = to_tf32(slice.gs[m + t + e / 2 * 4][wm + i * 16 + lane_row + e % 2 * 8]);
 #pragma unroll
       for (int j = 0; j < NI; ++j)
 #pragma unroll
-        for (int e = 0; e < 2; ++e) b[j][e] = to_tf32(slice.xs[m + t + e * 4][wn + j * 8 + row]);
+        for (int e = 0; e < 2; ++e) b[j][e] = to_tf32(slice.xs[m + t + e * 4][wn + j * 8 + lane_row]);
 #pragma unroll
       for (int i = 0; i < MI; ++i)
 #pragma unroll
@@ -79,11 +81,11 @@ __global__ void __launch_bounds__(BM / WM * (BN / WN) * 32, 2)
 
   for (int s = 0; s < STAGES - 1; ++s) {
     if (first + s * BK < last) fetch(first + s * BK);
-    copy_commit();
+    copy_commit();  // also where nothing was fetched, so that the number of groups is the number of slices
   }
   for (int m0 = first; m0 < last; m0 += BK) {
     copy_wait<STAGES - 2>();
-    __syncthreads();  // this slice is there for all, and all have done with the one that is overwritten next
+    __syncthreads();  // this slice is there for all, and nobody reads the one that is overwritten next
     if (m0 + (STAGES - 1) * BK < last) fetch(m0 + (STAGES - 1) * BK);
     copy_commit();
     multiply(slices[(m0 - first) / BK % STAGES]);
@@ -96,7 +98,8 @@ __global__ void __launch_bounds__(BM / WM * (BN / WN) * 32, 2)
     for (int j = 0; j < NI; ++j)
 #pragma unroll
       for (int e = 0; e < 4; ++e) {
-        const int o = o0 + wm + i * 16 + row + e / 2 * 8, k = k0 + wn + j * 8 + 2 * t + e % 2;
-        if (o < g.outs && k < g.depth) partial[((size_t)blockIdx.z * g.o + group * g.outs + o) * g.depth + k] = sum[i][j][e];
+        const int o = o0 + wm + i * 16 + lane_row + e / 2 * 8, k = k0 + wn + j * 8 + 2 * t + e % 2;
+        if (o >= g.group_out || k >= g.k_total) continue;
+        partial[((size_t)blockIdx.z * g.o + group * g.group_out + o) * g.k_total + k] = sum[i][j][e];
       }
 }

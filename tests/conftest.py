@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cuda_on_cpu.build import missing
-from cuda_on_cpu.machine import Cpu
+from cuda_on_cpu.device import CpuDevice
 from cuda_on_cpu.module import Options
 
 from npzf.backend import CudaError, Gpu, threads, to_numpy, use_device
@@ -16,37 +16,39 @@ from npzf.ops import CPU, CUDA, PLAIN, Ops
 
 @dataclass(frozen=True)
 class Backend:
-    """Where an operation runs: array brings NumPy arrays there, numpy brings them back; ops: its face of the operations.
+    """Where an operation runs.
 
-    machine: what stands in the GPU's place, None for NumPy.
+    ops: its face of the operations; array brings NumPy arrays there, numpy brings them back; device: what kernels run on, None
+    for NumPy.
     """
 
     name: str
-    array: Callable
-    numpy: Callable
     ops: Ops
-    machine: Any = None
+    array: Callable = np.asarray
+    numpy: Callable = np.asarray
+    device: Any = None
 
     def run(self, op, *arguments, **options):
         """The operation of this name on this backend, from NumPy arrays to a NumPy array."""
-        there = (self.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
-        return self.numpy(getattr(self.ops, op)(*there, **options))
+        arguments = (self.array(a) if isinstance(a, np.ndarray) else a for a in arguments)
+        return self.numpy(getattr(self.ops, op)(*arguments, **options))
 
 
 def on_plain():
     """The operations as one reads them."""
-    return Backend("plain", np.asarray, np.asarray, PLAIN)
+    return Backend("plain", PLAIN)
 
 
 def on_cpu():
-    return Backend("cpu", np.asarray, np.asarray, CPU)
+    """The operations in blocks and threads."""
+    return Backend("cpu", CPU)
 
 
 def on_kernels():
     """The CUDA kernels, executed on the CPU."""
     if missing():
         pytest.skip(missing())
-    return Backend("kernels", np.ascontiguousarray, np.asarray, CUDA, Cpu())
+    return Backend("kernels", CUDA, array=np.ascontiguousarray, device=CpuDevice())
 
 
 def on_gpu():
@@ -55,10 +57,10 @@ def on_gpu():
         gpu = Gpu()
     except CudaError as error:
         pytest.skip(f"no GPU: {error}")
-    return Backend("gpu", lambda array: gpu.copy(np.ascontiguousarray(array)), to_numpy, CUDA, gpu)
+    return Backend("gpu", CUDA, array=gpu.copy, numpy=to_numpy, device=gpu)
 
 
-# One function for each backend; where its machine or library is missing it calls pytest.skip with the reason.
+# One function for each backend; where its device or library is missing it calls pytest.skip with the reason.
 @pytest.fixture(scope="session", params=[on_plain, on_cpu, on_kernels, on_gpu], ids=lambda make: make.__name__)
 def backend(request):
     """The backends, one after the other: one test body serves them all."""
@@ -72,28 +74,28 @@ def gpu(request):
 
 
 @pytest.fixture(autouse=True)
-def _on_its_machine(request):
-    """A test of a backend finds that backend's machine on; every other test finds none."""
+def _device_of_the_test(request):
+    """A test of a backend computes on that backend's device; for every other test no device has been opened yet."""
     asked = next((name for name in ("backend", "gpu") if name in request.fixturenames), None)
-    with use_device(request.getfixturevalue(asked).machine if asked else None):
+    with use_device(request.getfixturevalue(asked).device if asked else None):
         yield
 
 
 @pytest.fixture(scope="session")
-def cpu_machine():
-    """One machine for all tests of kernels, so that every kernel is loaded once."""
+def cpu_device():
+    """One device for all tests of kernels, so that every kernel is loaded once."""
     if missing():
         pytest.skip(missing())
-    return Cpu()
+    return CpuDevice()
 
 
 @pytest.fixture
-def machine(cpu_machine):
+def runner(cpu_device):
     """Kernels launched in the test run on the CPU, between guard pages."""
     for name, value in vars(Options(guard="end")).items():
-        setattr(cpu_machine.options, name, value)
-    with use_device(cpu_machine):
-        yield cpu_machine
+        setattr(cpu_device.options, name, value)
+    with use_device(cpu_device):
+        yield cpu_device
 
 
 @pytest.fixture

@@ -30,14 +30,14 @@ def missing() -> str | None:
     return f"{' and '.join(absent)} not installed: the CUDA kernels cannot be run on the CPU" if absent else None
 
 
-def build(source: str, instances: Sequence[str], sanitize: str | None = None) -> Path:
-    """The shared object of a kernel file's pasted text, with these template instances in its table."""
-    table = ",\n".join(f'  cpu::Entry<(&{instance})>::entry("{instance}")' for instance in instances)
+def build(source: str, specializations: Sequence[str], sanitize: str | None = None) -> Path:
+    """The shared object of a kernel file's pasted text, with these template specializations in its table."""
+    table = ",\n".join(f'  cpu::Entry<(&{specialization})>::entry("{specialization}")' for specialization in specializations)
     text = (
         '#include "cuda_cpu.h"\n'
         + _DYNAMIC.sub(r"\1* \2 = static_cast<\1*>(cpu::dynamic_shared());", source)
         + f'#line 1 "table"\nextern const cpu::KernelEntry cpu_kernels[] = {{\n{table}\n}};\n'
-        + f"extern const int cpu_kernel_count = {len(instances)};\n"
+        + f"extern const int cpu_kernel_count = {len(specializations)};\n"
     )
     optimise = ["-O1", f"-fsanitize={sanitize}", "-fno-sanitize-recover=undefined"] if sanitize else ["-O2"]
     return _cached("kernels.so", text, [*FLAGS, *KERNEL_FLAGS, *optimise, "-shared"], [str(_runtime(sanitize))])

@@ -56,10 +56,10 @@ class _Entry(ctypes.Structure):
 
 
 class CpuModule:
-    """CpuModule(source, instances).get_function(instance)(grid, block, args, shared_mem=0)."""
+    """CpuModule(source, specializations).get_function(specialization)(grid, block, args, shared_mem=0)."""
 
-    def __init__(self, source: str, instances: Sequence[str], options: Options | None = None, sanitize: str | None = None):
-        path = build(source, instances, sanitize)
+    def __init__(self, source: str, specializations: Sequence[str], options: Options | None = None, sanitize: str | None = None):
+        path = build(source, specializations, sanitize)
         library = ctypes.CDLL(str(path))
         library.cpu_kernel.restype = ctypes.POINTER(_Entry)
         library.cpu_launch.restype = ctypes.c_char_p

@@ -58,6 +58,10 @@ __global__ void outside_shared(float* x, int i) {
   held[threadIdx.x] = 1;
   x[threadIdx.x] = held[threadIdx.x + i];
 }
+__global__ void past_dynamic(float* x, int i) {
+  extern __shared__ float held[];
+  x[threadIdx.x] = held[threadIdx.x + i];
+}
 __global__ void unwritten(float* x) {
   __shared__ float held[32];
   if (threadIdx.x != 7) held[threadIdx.x] = 1;

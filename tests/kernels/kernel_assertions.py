@@ -1,11 +1,6 @@
-"""The NumPy ops, and how far two arrays are apart."""
-
-from functools import wraps
-from types import ModuleType
+"""How far two arrays are apart, for the tests of kernels."""
 
 import numpy as np
-
-from npzf import backend
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12, "tf32": 2e-3}
 
@@ -20,20 +15,3 @@ def distance(found, expected) -> float:
 
 def close(found, expected, kind=None) -> bool:
     return distance(found, expected) < TOLERANCE[kind or expected.dtype.name]
-
-
-def plain(module: ModuleType):
-    """The module's functions as they are without a GPU, whatever machine is on."""
-
-    class Plain:
-        def __getattr__(self, name):
-            function = getattr(module, name)
-
-            @wraps(function)
-            def without(*arguments, **options):
-                with backend.use_device(None):
-                    return function(*arguments, **options)
-
-            return without if callable(function) and not isinstance(function, type) else function
-
-    return Plain()

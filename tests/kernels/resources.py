@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,66 +18,77 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[up]) for up in (1, 2)]  # a
 from cuda_on_cpu.build import CACHE  # noqa: E402
 
 from npzf import backend  # noqa: E402
+from npzf.ops.cuda.tiles import Tile, convolution_tile, filter_gradient_tile  # noqa: E402
 
 
 @dataclass(frozen=True)
 class Use:
-    """A template instance that ZFNet's layers use: threads and dynamic shared bytes of a block, blocks wanted at once."""
+    """A kernel's specialization: threads and dynamic shared bytes of a block, blocks wanted at once on a multiprocessor."""
 
     file: str
-    instance: str
+    specialization: str
     threads: int
-    together: int
+    blocks: int
     dynamic: int = 0
 
     @property
     def registers(self) -> int:
-        """The most that lets `together` blocks onto one multiprocessor (65536 registers, handed out in eights)."""
-        return min(255, 65536 // (self.threads * self.together) // 8 * 8)
+        """The most registers that let these blocks onto one multiprocessor (65536 registers, handed out in eights)."""
+        return min(255, 65536 // (self.threads * self.blocks) // 8 * 8)
 
     @property
     def shared(self) -> int:
         """The most shared memory of a block, of 227 KB and 1 KB each that CUDA takes for itself."""
-        return min((228 * 1024) // self.together - 1024, 227 * 1024)
+        return min((228 * 1024) // self.blocks - 1024, 227 * 1024)
+
+
+def _tiles() -> Iterator[Use]:
+    """Every tile of the convolutions, with the widest loads and with those of single numbers."""
+    for vec in (4, 1):
+        for bn in (128, 96, 64):
+            yield _use(convolution_tile("float32", bn, vec, "fp32"), 2)
+        for bn in (128, 96, 64) if vec == 4 else (96, 64):
+            yield _use(convolution_tile("float32", bn, vec, "tf32"), 2)
+    for bm, blocks, single in ((128, 2, 2), (96, 2, 3), (64, 3, 4)):
+        for vecs in ((4, 4), (4, 1), (1, 1)):
+            yield _use(filter_gradient_tile("float32", bm, *vecs, "fp32"), blocks if vecs == (4, 4) else single)
+            yield _use(filter_gradient_tile("float32", bm, *vecs, "tf32"), 2)
+    for vec in (2, 1):
+        yield _use(convolution_tile("float64", 64, vec, "fp32"), 1)
+        yield _use(filter_gradient_tile("float64", 64, vec, vec, "fp32"), 1)
+
+
+def _use(tile: Tile, blocks: int) -> Use:
+    return Use(tile.file, tile.specialization, tile.threads, blocks, tile.shared)
 
 
 USES = [
-    Use("convolve.cu", "convolve<float, 128, 128, 16, 8, 8, 4>", 256, 2),
-    Use("convolve.cu", "convolve<float, 128, 96, 16, 8, 8, 4>", 192, 2),
-    Use("convolve.cu", "convolve<float, 128, 96, 8, 8, 8, 1>", 192, 2),
-    Use("convolve.cu", "convolve<float, 128, 64, 16, 8, 8, 4>", 128, 2),
-    Use("convolve.cu", "convolve<float, 128, 64, 8, 8, 8, 1>", 128, 2),
-    Use("convolve.cu", "convolve<double, 64, 64, 8, 4, 4, 2>", 256, 1),
-    Use("convolve.cu", "convolve<double, 64, 64, 8, 4, 4, 1>", 256, 1),
-    Use("convolve_narrow.cu", "convolve_narrow<float, 3, 4>", 128, 8, 96 * 16 * 3 * 4),
-    Use("filter_gradient.cu", "filter_gradient<float, 128, 96, 16, 8, 8, 4, 4>", 192, 2),
-    Use("filter_gradient.cu", "filter_gradient<float, 96, 96, 16, 8, 8, 4, 4>", 144, 2),
-    Use("filter_gradient.cu", "filter_gradient<float, 96, 64, 8, 8, 8, 4, 1>", 96, 3),
-    Use("filter_gradient.cu", "filter_gradient<float, 64, 64, 8, 8, 8, 4, 1>", 64, 4),
-    Use("filter_gradient.cu", "filter_gradient<double, 64, 64, 8, 4, 4, 2, 2>", 256, 1),
-    Use("convolve_tf32.cu", "convolve_tf32<128, 128, 16, 64, 32, 4, 4>", 256, 2, 4 * 256 * 20 * 4),
-    Use("convolve_tf32.cu", "convolve_tf32<128, 96, 16, 32, 48, 4, 4>", 256, 2, 4 * 224 * 20 * 4),
-    Use("convolve_tf32.cu", "convolve_tf32<128, 96, 16, 32, 48, 4, 1>", 256, 2, 4 * 224 * 20 * 4),
-    Use("convolve_tf32.cu", "convolve_tf32<128, 64, 16, 32, 32, 4, 4>", 256, 2, 4 * 192 * 20 * 4),
-    Use("filter_gradient_tf32.cu", "filter_gradient_tf32<128, 96, 16, 64, 32, 4, 4, 4>", 192, 2, 4 * 16 * 240 * 4),
-    Use("filter_gradient_tf32.cu", "filter_gradient_tf32<96, 96, 16, 48, 32, 4, 4, 4>", 192, 2, 4 * 16 * 208 * 4),
-    Use("filter_gradient_tf32.cu", "filter_gradient_tf32<96, 64, 16, 48, 32, 4, 4, 1>", 128, 2, 4 * 16 * 176 * 4),
-    Use("im2col.cu", "im2col<float>", 256, 8),
-    Use("im2col.cu", "col2im<float>", 256, 4),
+    Use("convolve_naive.cu", "convolve_naive<float>", 256, 6),
+    *sorted(_tiles(), key=lambda use: use.file),
+    Use("convolve_narrow.cu", "convolve_narrow<float, 3, 4>", 128, 8, 96 * 16 * 3 * 4),  # conv1's, down to the pixels
     Use("flip_filters.cu", "flip_filters<float>", 256, 6),
     Use("pooling.cu", "max_pool<float, 4>", 256, 4),
     Use("pooling.cu", "unpool<float, 4, false>", 256, 4),
     Use("pooling.cu", "unpool<float, 4, true>", 256, 4),
-    Use("across_maps.cu", "across_maps<float, 4>", 256, 6, 1024 * 4),
-    Use("across_maps.cu", "across_maps_gradient<float, 4>", 256, 6, 3072 * 4),
-    Use("local_contrast.cu", "map_mean<float>", 256, 8),
-    Use("local_contrast.cu", "blur<float, false, true>", 256, 4),
-    Use("local_contrast.cu", "blur<float, true, false>", 256, 4),
-    Use("local_contrast.cu", "variance_gradient<float>", 256, 4),
+    Use("pooling.cu", "unpool_region<float, 4>", 256, 3),
+    Use("average_pool.cu", "average_pool<float, 4>", 256, 4),
+    Use("average_pool.cu", "average_pool_transpose<float, 4>", 256, 4),
+    Use("local_response_norm.cu", "local_response_norm<float, 4>", 256, 6, 1024 * 4),
+    Use("local_response_norm.cu", "local_response_norm_gradient<float, 4>", 256, 6, 3 * 1024 * 4),
+    Use("local_contrast_norm.cu", "map_mean<float>", 256, 8),
+    Use("local_contrast_norm.cu", "blur<float, false, true>", 256, 4),
+    Use("local_contrast_norm.cu", "blur<float, true, false>", 256, 4),
+    Use("local_contrast_norm.cu", "variance_gradient<float>", 256, 4),
+    Use("local_contrast_norm.cu", "image_mean<float>", 256, 8),
+    Use("local_contrast_norm.cu", "subtract_plane<float>", 256, 8),
+    Use("local_contrast_norm.cu", "divide<float>", 256, 6),
+    Use("local_contrast_norm.cu", "center_gradient<float>", 256, 6),
     Use("elementwise.cu", "rectify<float>", 256, 8),
     Use("elementwise.cu", "rectify_gradient<float>", 256, 8),
     Use("dropout.cu", "dropout_mask<float>", 256, 8),
-    Use("softmax.cu", "softmax_cross_entropy<float>", 128, 8),
+    Use("softmax.cu", "softmax<float>", 128, 8),
+    Use("softmax.cu", "softmax_gradient<float>", 128, 8),
+    Use("softmax.cu", "cross_entropy<float>", 128, 8),
     Use("sgd.cu", "sgd_step<float>", 256, 8),
     Use("sgd.cu", "clip_filters<float>", 256, 8),
     Use("sums.cu", "sum_rows<float>", 256, 8),
@@ -101,7 +113,7 @@ def missing() -> str | None:
 
 
 def compiled(file: str, architecture: str) -> tuple[dict[str, Taken], Path]:
-    """Compiles a file with all its USES for sm_80 or sm_90: {instance: Taken}, and where the machine code (a cubin) is."""
+    """Compiles a file with all its USES for sm_80 or sm_90: {specialization: Taken}, and where the machine code (a cubin) is."""
     cubin, report = _compile(file, architecture)
     found = {}
     for block in report.split("Compiling entry function")[1:]:
@@ -115,8 +127,8 @@ def compiled(file: str, architecture: str) -> tuple[dict[str, Taken], Path]:
 
 def _compile(file: str, architecture: str) -> tuple[Path, str]:
     """The cubin and what ptxas says, kept under a hash of the source."""
-    instances = [use.instance for use in USES if use.file == file]
-    uses = "".join(f"__device__ void* use{i}() {{ return (void*)&{name}; }}\n" for i, name in enumerate(instances))
+    names = [use.specialization for use in USES if use.file == file]
+    uses = "".join(f"__device__ void* use{i}() {{ return (void*)&{name}; }}\n" for i, name in enumerate(names))
     source = backend.pasted(file, [backend.kernel_folder()]) + uses
     version = subprocess.run(["nvcc", "--version"], capture_output=True, text=True, check=True).stdout
     key = hashlib.sha256(repr((source, architecture, version)).encode()).hexdigest()[:24]
@@ -143,9 +155,9 @@ def table(architecture: str) -> str:
     for file in dict.fromkeys(use.file for use in USES):
         taken.update(compiled(file, architecture)[0])
     for use in USES:
-        one = taken[use.instance]
+        one = taken[use.specialization]
         registers, shared = f"{one.registers} ({use.registers})", f"{one.shared + use.dynamic:,} ({use.shared:,})"
-        lines.append(f"| `{use.instance}` | {use.threads} | {registers} | {shared} | {use.together} |")
+        lines.append(f"| `{use.specialization}` | {use.threads} | {registers} | {shared} | {use.blocks} |")
     return "\n".join(lines)
 
 

@@ -14,13 +14,14 @@ import pytest
 from npzf import backend
 from npzf.backend import CudaError, launcher, source
 from npzf.backend import gpu as gpu_module
+from npzf.ops.cuda.convolution import geometry
 
 ROOT = Path(__file__).resolve().parents[2]
 X = np.arange(6, dtype="f")
 
 
-def rectify(*arguments, grid=(1,), instance="rectify<float>"):
-    backend.launch("elementwise.cu", instance, grid, (32,), *arguments)
+def rectify(*arguments, grid=(1,)):
+    backend.launch("elementwise.cu", "rectify<float>", grid, (32,), *arguments)
 
 
 @pytest.mark.parametrize(
@@ -36,33 +37,59 @@ def rectify(*arguments, grid=(1,), instance="rectify<float>"):
         ((X, X, 2**63), OverflowError, "too large for int64"),
     ],
 )
-def test_refused_arguments(machine, arguments, error, text):
+def test_refused_arguments(runner, arguments, error, text):
     with pytest.raises(error, match=text) as raised:
         rectify(*arguments)
     assert str(raised.value).startswith("kernel rectify<float> in elementwise.cu: ")
     assert "\n" not in str(raised.value)
 
 
-def test_numbers_become_the_declared_types(machine):
+def test_numbers_become_the_declared_types(runner):
     mask = np.zeros(8, np.float64)
-    arguments = mask, 8, 0.5, 2, np.uint64(1), 0  # a Python float for float32, an int for double
-    backend.launch("dropout.cu", "dropout_mask<double>", (1,), (32,), *arguments)
+
+    def launch(*first):  # a Python float for float32, ints for double and unsigned
+        backend.launch("dropout.cu", "dropout_mask<double>", (1,), (32,), mask, 2, 4, 0.5, 2, np.uint32(1), 2, 3, *first)
+
+    launch(0)
     assert set(mask) <= {0.0, 2.0}
-    with pytest.raises(OverflowError, match="seed is -1, too large for uint64"):
-        backend.launch("dropout.cu", "dropout_mask<double>", (1,), (32,), mask, 8, 0.5, 2, -1, 0)
+    with pytest.raises(OverflowError, match="first is -1, too large for uint64"):
+        launch(-1)
 
 
-def test_structs_are_checked(machine):
-    columns = np.zeros(4, "f")
-    with pytest.raises(TypeError, match=r"kernel im2col<float> in im2col.cu: g lacks a field or holds no ints: KeyError\('n'\)"):
-        backend.launch("im2col.cu", "im2col<float>", (1,), (32,), columns, columns, {}, 0)
+GEOMETRY = geometry((1, 3, 3, 1), (1, 2, 2, 1), (2, 2), (1, 1), (0, 0, 0, 0), 1)
 
 
-def test_an_empty_grid_is_nothing_to_do(machine):
+@pytest.mark.parametrize(
+    "change, error, text",
+    [
+        ({"n": None}, TypeError, "g has the fields h, w, .*, expected n, h, w, c, oh, ow, o, kh, kw, stride_h"),
+        ({"depth": 3}, TypeError, "g has the fields n, .*, depth, expected n, h, .*"),
+        ({"kh": 2.0}, TypeError, "g.kh is 2.0, expected int32"),
+        ({"w": True}, TypeError, "g.w is True, expected int32"),
+        ({"w": 2**31}, OverflowError, "g is {.*}, too large for int32"),
+    ],
+)
+def test_structs_are_checked(runner, change, error, text):
+    """None: without this field."""
+    fields = {name: value for name, value in (GEOMETRY | change).items() if value is not None}
+    x, weight, y = np.zeros(9, "f"), np.zeros(4, "f"), np.zeros(4, "f")
+    with pytest.raises(error, match=f"kernel convolve_naive<float> in convolve_naive.cu: {text}") as raised:
+        backend.launch("convolve_naive.cu", "convolve_naive<float>", (1,), (32,), x, weight, None, y, fields, 0)
+    assert "\n" not in str(raised.value)
+    backend.launch("convolve_naive.cu", "convolve_naive<float>", (1,), (32,), x, weight, None, y, GEOMETRY, 0)
+
+
+def test_constants_are_read_from_the_kernels():
+    assert (backend.constant("sums.cu", "WIDTH"), backend.constant("sums.cu", "HEIGHT")) == (32, 8)
+    with pytest.raises(CudaError, match=r"sums\.cu has no constant DEPTH"):
+        backend.constant("sums.cu", "DEPTH")
+
+
+def test_an_empty_grid_is_nothing_to_do(runner):
     rectify(X, X.copy(), 6, grid=(0,))
 
 
-def test_compiled_once(machine):
+def test_compiled_once(runner):
     rectify(X, X.copy(), 6)
     before = launcher._kernel.cache_info()
     rectify(X, X.copy(), 6)
@@ -70,13 +97,13 @@ def test_compiled_once(machine):
     assert (after.misses, after.hits) == (before.misses, before.hits + 1)
 
 
-def test_another_device(machine, monkeypatch):
-    monkeypatch.setattr(machine, "misplaced", lambda array: "is on device 1, expected the current one, 0")
+def test_another_device(runner, monkeypatch):
+    monkeypatch.setattr(runner, "misplaced", lambda array: "is on device 1, expected the current one, 0")
     with pytest.raises(ValueError, match=r"in elementwise.cu: x is on device 1, expected the current one, 0"):
         rectify(X, X, 6)
 
 
-def test_what_cuda_says(machine):
+def test_what_cuda_says(runner):
     with pytest.raises(CudaError, match=r"kernel rectify<float> in elementwise.cu: grid .* invalid configuration"):
         backend.launch("elementwise.cu", "rectify<float>", (1,), (2048,), X, X, 6)
 
@@ -92,13 +119,13 @@ def test_signatures():
     assert (y.dtype, y.optional) == (np.uint64, True)
     assert (s.dtype.names, s.dtype.itemsize, s.pointer) == (("rows", "columns", "maps"), 12, False)
     assert (a.name, a.dtype, a.pointer) == ("a", np.float64, False)
-    for instance, text in (
+    for specialization, text in (
         ("none", "no kernel none"),
         ("kernel<float>", "template parameters <T, V>"),
         ("kernel<half, 1>", "type half"),
     ):
         with pytest.raises(CudaError, match=text):
-            backend.signature(source, instance)
+            backend.signature(source, specialization)
 
 
 def test_included_files_are_pasted(tmp_path):
@@ -143,7 +170,9 @@ def test_kernels_are_in_the_wheel(tmp_path):
     subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", "dist", "."], cwd=tmp_path, check=True)
     wheel = next((tmp_path / "dist").glob("*.whl"))
     subprocess.run([*pip, "install", "--no-deps", "--target", str(tmp_path / "installed"), str(wheel)], check=True)
-    code = "from npzf.backend import cuda; print(backend.kernel_folder()); print(len(backend.pasted('convolve.cu', [backend.kernel_folder()])))"
+    code = (
+        "from npzf.backend import kernel_folder as folder, pasted; print(folder()); print(len(pasted('convolve.cu', [folder()])))"
+    )
     environment = {"PYTHONPATH": str(tmp_path / "installed"), "PATH": ""}
     result = subprocess.run([sys.executable, "-c", code], cwd="/", env=environment, capture_output=True, text=True, check=True)
     folder, length = result.stdout.split()

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=str(missing()))
 
 PLAIN = [
     *("never_waits", "past_the_end", "before_the_start", "writes_const", "unaligned", "divides", "outside_shared"),
-    *("unwritten", "divergent", "half_a_warp", "outside_mask", "deadlock"),
+    *("past_dynamic", "unwritten", "divergent", "half_a_warp", "outside_mask", "deadlock"),
 ]
 CHOICES = [f"{name}<{flag}>" for name in ("reverse", "copied", "overwritten") for flag in ("true", "false")]
 
@@ -28,10 +28,10 @@ def faults():
 def run(faults):
     """run(name, threads, *arguments, **options)"""
 
-    def call(name, threads, *arguments, **options):
+    def call(name, threads, *arguments, shared=0, **options):
         for option, value in {**vars(Options()), **options}.items():
             setattr(faults.get_function(name).options, option, value)
-        faults.get_function(name)((1,), (threads,), arguments)
+        faults.get_function(name)((1,), (threads,), arguments, shared_mem=shared)
 
     return call
 
@@ -81,6 +81,12 @@ def test_bad_addresses(run):
     assert "address out of bounds" in message(run, "writes_const", 8, x, guard="end")
     assert "misaligned" in message(run, "unaligned", 8, x, y)
     assert "division by zero" in message(run, "divides", 8, np.zeros(8, np.int32), np.int32(0))
+
+
+def test_beyond_dynamic_shared_memory(run):
+    x = np.zeros(32, "f")
+    run("past_dynamic", 32, x, np.int32(8), shared=40 * 4)
+    assert "address out of bounds" in message(run, "past_dynamic", 32, x, np.int32(9), shared=40 * 4)
 
 
 def test_unwritten_shared_memory(run):

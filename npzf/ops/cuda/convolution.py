@@ -1,170 +1,173 @@
-"""Convolution, its transpose and its filter gradient on the GPU (section 3, figure 3; section 2.1)."""
+"""The convolution, its transpose and its filter gradient as kernels (sections 2.1 and 3); ops/plain has the formulas."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 from npzf import backend
-from npzf.geometry import output_size
+from npzf.geometry import Pair, Sides, check_places, output_sizes, pair, sides
 from npzf.ops.cuda import launching
+from npzf.ops.cuda.tiles import convolution_tile, filter_gradient_tile
+from npzf.ops.plain.convolution import check_maps
 
-LARGEST = 2**31 - 1  # numbers in one array that a kernel's ints can count
+NARROW = 4  # the most maps out of a group for convolve_narrow.cu, where a thread computes them all
+NARROW_SHARED = 96 * 1024  # bytes of shared memory that its filters may take
+NARROW_THREADS = 128
 WORKSPACE = 256 << 20  # bytes that a filter gradient's partial sums may take
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """The struct of geometry.cuh, field by field."""
-
-    n: int
-    h: int
-    w: int
-    c: int
-    oh: int
-    ow: int
-    o: int
-    kh: int
-    kw: int
-    stride: int
-    pad_h: int
-    pad_w: int
-    places: int
-    maps: int
-    outs: int
-    depth: int
-    yh: int
-    yw: int
-    step: int = 1
-    row: int = 0
-    column: int = 0
-
-    @classmethod
-    def of(cls, x: tuple, weight: tuple, places: tuple[int, int], stride: int, pad: int, groups: int) -> Geometry:
-        """A convolution of x (N, H, W, C) with weight (O, KH, KW, C / groups) at (OH, OW) places."""
-        o, kh, kw, _ = weight
-        if max(prod(x), x[0] * prod(places) * o) > LARGEST:
-            raise ValueError(f"{x[0]} images of {x[1:]} make more than {LARGEST} numbers: take a smaller batch")
-        return cls(*x, *places, o, kh, kw, stride, pad, pad, *_counts(x, places, weight, groups), *places)
-
-
-def _counts(x: tuple, places: tuple[int, int], weight: tuple, groups: int) -> tuple[int, int, int, int]:
-    """places, maps, outs and depth of the struct."""
-    return x[0] * prod(places), weight[3], weight[0] // groups, prod(weight[1:])
-
-
-def convolve(x, weight, bias=None, *, stride=1, pad=0, groups=1, ceil=False, relu=False, precision=None) -> Any:
-    places = tuple(output_size(x.shape[1 + a], weight.shape[1 + a], stride, pad, ceil) for a in (0, 1))
-    g = Geometry.of(x.shape, weight.shape, places, stride, pad, groups)
-    y = backend.empty((x.shape[0], *places, weight.shape[0]), x.dtype)
+def convolve(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: int | Pair = 1,
+    pad: int | Pair | Sides = 0,
+    groups: int = 1,
+    ceil: bool = False,
+    relu: bool = False,
+    precision: str = "fp32",
+) -> Any:
+    """An implicit matrix product; bias and relu are applied on the way out."""
+    g, y = _forward(x, weight, stride, pad, groups, ceil)
     _convolve(x, weight, bias, y, g, groups, relu, precision)
     return y
 
 
-def convolve_transpose(y, weight, size, *, stride=1, pad=0, groups=1, precision=None) -> Any:
-    """A convolution of y with the flipped filters, for each of the stride * stride classes of x's pixels."""
+def convolve_naive(x: Any, weight: Any, bias: Any = None, *, stride=1, pad=0, groups=1, ceil=False, relu=False) -> Any:
+    """The first rung of the ladder in kernels/README.md: one thread an output; what the other kernels are compared with."""
+    g, y = _forward(x, weight, stride, pad, groups, ceil)
+    grid, kernel = (-(-y.size // launching.THREADS),), f"convolve_naive<{backend.c_type(x.dtype)}>"
+    backend.launch("convolve_naive.cu", kernel, grid, (launching.THREADS,), x, weight, bias, y, g, int(relu))
+    return y
+
+
+def _forward(x: Any, weight: Any, stride: Any, pad: Any, groups: int, ceil: bool) -> tuple[dict[str, int], Any]:
+    """The geometry of a convolution, and its output, still without values."""
+    check_maps(x, weight, groups)
+    window, stride, pad = weight.shape[1:3], pair(stride), sides(pad)
+    places = output_sizes(x.shape[1:3], window, stride, pad, ceil)
+    launching.check_numbers(x.shape, weight.shape, (x.shape[0], *places, weight.shape[0]))
+    y = backend.empty((x.shape[0], *places, weight.shape[0]), x.dtype)
+    return geometry(x.shape, weight.shape, places, stride, pad, groups), y
+
+
+def geometry(
+    x: tuple[int, ...],
+    weight: tuple[int, ...],
+    places: Pair,
+    stride: Pair,
+    pad: tuple[int, ...],
+    groups: int,
+    *,
+    y: Pair | None = None,
+    step: Pair = (1, 1),
+    first: Pair = (0, 0),
+) -> dict[str, int]:
+    """The struct Geometry of geometry.cuh, from the shapes of x and weight.
+
+    y: the size of the images written to, of which position (i, j) is pixel first + (i, j) * step; (OH, OW) if there is none.
+    """
+    (n, h, w, c), (o, kh, kw, maps), (oh, ow), (yh, yw) = x, weight, places, y or places
+    window = {"kh": kh, "kw": kw, "stride_h": stride[0], "stride_w": stride[1], "pad_top": pad[0], "pad_left": pad[2]}
+    product = {"positions": n * oh * ow, "maps": maps, "group_out": o // groups, "k_total": kh * kw * maps}
+    to = {"yh": yh, "yw": yw, "step_h": step[0], "step_w": step[1], "row": first[0], "column": first[1]}
+    return {"n": n, "h": h, "w": w, "c": c, "oh": oh, "ow": ow, "o": o} | window | product | to
+
+
+def convolve_transpose(
+    y: Any,
+    weight: Any,
+    size: Pair,
+    *,
+    stride: int | Pair = 1,
+    pad: int | Pair | Sides = 0,
+    groups: int = 1,
+    precision: str = "fp32",
+) -> Any:
+    """A convolution of y with the flipped filters, for each of the stride_h * stride_w classes of x's pixels."""
     (n, oh, ow, o), (_, kh, kw, maps) = y.shape, weight.shape
+    (stride_h, stride_w), (top, _, left, _) = pair(stride), sides(pad)
+    check_places(size, (oh, ow), (kh, kw), (stride_h, stride_w), sides(pad))
+    launching.check_numbers(y.shape, weight.shape, (n, *size, maps * groups))
     x = backend.empty((n, *size, maps * groups), y.dtype)
-    Geometry.of(x.shape, weight.shape, (oh, ow), stride, pad, groups)  # for its check
-    if stride > min(kh, kw):
+    if stride_h > kh or stride_w > kw:
         x.fill(0)  # no window reaches some of the pixels
-    for row, rows, top, first_h, taps_h in _classes(size[0], kh, stride, pad):
-        for column, columns, left, first_w, taps_w in _classes(size[1], kw, stride, pad):
+    for row, rows, pad_top, first_h, taps_h in _classes(size[0], kh, stride_h, top):
+        for column, columns, pad_left, first_w, taps_w in _classes(size[1], kw, stride_w, left):
             flipped = backend.empty((maps * groups, taps_h, taps_w, o // groups), y.dtype)
-            sizes = (o, kh, kw, maps, groups, first_h, first_w, stride, taps_h, taps_w)
             if not flipped.size:
                 continue
+            sizes = (groups, o // groups, kh, kw, maps, first_h, first_w, stride_h, stride_w, taps_h, taps_w)
             launching.elementwise("flip_filters.cu", "flip_filters", y.dtype, flipped.size, weight, flipped, *sizes)
-            counts = _counts(y.shape, (rows, columns), flipped.shape, groups)
-            window = (rows, columns, maps * groups, taps_h, taps_w, 1, top, left)
-            g = Geometry(*y.shape, *window, *counts, *size, stride, row, column)
+            where = {"y": size, "step": (stride_h, stride_w), "first": (row, column)}
+            pads = (pad_top, 0, pad_left, 0)
+            g = geometry(y.shape, flipped.shape, (rows, columns), (1, 1), pads, groups, **where)
             _convolve(y, flipped, None, x, g, groups, False, precision)
     return x
 
 
 def _classes(size: int, window: int, stride: int, pad: int) -> Iterator[tuple[int, int, int, int, int]]:
-    """For the pixels first, first + stride, ...: (first, how many, pad of their convolution, their first tap, taps)."""
+    """Along one side, for pixels first, first + stride, ...: (first, how many, pad of their convolution, first tap, taps)."""
     for first in range(min(stride, size)):
         tap, before = (first + pad) % stride, (first + pad) // stride
         taps = max(0, -(-(window - tap) // stride))
         yield first, -(-(size - first) // stride), taps - 1 - before, tap, taps
 
 
-def _convolve(x: Any, weight: Any, bias: Any, y: Any, g: Geometry, groups: int, relu: bool, precision: str | None) -> None:
-    places, outs, dtype = g.places, g.outs, x.dtype
-    lanes, kind = launching.vector_width(g.maps, dtype, x, weight), backend.c_type(dtype)
-    arguments, shared = (x, weight, bias, y, vars(g), int(relu)), outs * g.depth * dtype.itemsize
-    if outs <= 4 and shared <= 96 * 1024:
-        instance, grid = f"convolve_narrow<{kind}, {outs}, {lanes}>", (-(-places // 128), groups)
-        backend.launch("convolve_narrow.cu", instance, grid, (128,), *arguments, shared=shared)
-    elif (precision or backend.precision()) == "tf32" and dtype == "float32":
-        wide = _tile(outs, (128, 96, 64))
-        warp = {128: (64, 32), 96: (32, 48), 64: (32, 32)}[wide]
-        instance = f"convolve_tf32<128, {wide}, 16, {warp[0]}, {warp[1]}, 4, {lanes}>"
-        grid, threads = (-(-places // 128) * -(-outs // wide), groups), 128 // warp[0] * (wide // warp[1]) * 32
-        backend.launch("convolve_tf32.cu", instance, grid, (threads,), *arguments, shared=4 * (128 + wide) * 20 * 4)
-    elif dtype == "float32":
-        wide = _tile(outs, (128, 96, 64))
-        instance = f"convolve<float, 128, {wide}, {16 if lanes == 4 else 8}, 8, 8, {lanes}>"
-        grid = (-(-places // 128) * -(-outs // wide), groups)
-        backend.launch("convolve.cu", instance, grid, (16 * wide // 8,), *arguments)
-    else:
-        grid = (-(-places // 64) * -(-outs // 64), groups)
-        backend.launch("convolve.cu", f"convolve<double, 64, 64, 8, 4, 4, {lanes}>", grid, (256,), *arguments)
+def _convolve(x: Any, weight: Any, bias: Any, y: Any, g: dict[str, int], groups: int, relu: bool, precision: str) -> None:
+    """Chooses the kernel and the tile for the matrix product of geometry.cuh."""
+    positions, group_out, kind = g["positions"], g["group_out"], backend.c_type(x.dtype)
+    vec = launching.vector_width(g["maps"], x.dtype, x, weight)
+    arguments, filter_bytes = (x, weight, bias, y, g, int(relu)), group_out * g["k_total"] * x.dtype.itemsize
+    if group_out <= NARROW and filter_bytes <= NARROW_SHARED:
+        kernel, grid = f"convolve_narrow<{kind}, {group_out}, {vec}>", (-(-positions // NARROW_THREADS), groups)
+        backend.launch("convolve_narrow.cu", kernel, grid, (NARROW_THREADS,), *arguments, shared=filter_bytes)
+        return
+    tile = convolution_tile(x.dtype, group_out, vec, precision)
+    grid = (-(-positions // tile.bm) * -(-group_out // tile.bn), groups)
+    backend.launch(tile.file, tile.specialization, grid, (tile.threads,), *arguments, shared=tile.shared)
 
 
-def _tile(length: int, widths: tuple[int, ...]) -> int:
-    """The tile width that wastes least; of equal ones the first."""
-    return min(widths, key=lambda wide: -(-length // wide) * wide)
-
-
-def filter_gradient(x, gy, weight, *, stride=1, pad=0, groups=1, precision=None) -> Any:
-    g = Geometry.of(x.shape, weight.shape, gy.shape[1:3], stride, pad, groups)
-    outs, depth = g.outs, g.depth
-    packs = launching.vector_width(outs, x.dtype, gy), launching.vector_width(g.maps, x.dtype, x)
-    if x.dtype == "float64":
-        high, wide, slice_, threads, shared = 64, 64, 8, 256, 0
-        file, instance = "filter_gradient.cu", f"filter_gradient<double, 64, 64, 8, 4, 4, {packs[0]}, {packs[1]}>"
-    else:
-        high, slice_ = _tile(outs, (128, 96, 64)), 16 if packs == (4, 4) else 8
-        wide = 96 if packs == (4, 4) else 64
-        if (precision or backend.precision()) == "tf32":
-            slice_, shared = 16, 4 * 16 * (high + wide + 16) * 4
-            warp = {128: (64, 32), 96: (48, 32), 64: (32, 32)}[high]
-            threads = high // warp[0] * (wide // warp[1]) * 32
-            file = "filter_gradient_tf32.cu"
-            instance = f"filter_gradient_tf32<{high}, {wide}, 16, {warp[0]}, {warp[1]}, 4, {packs[0]}, {packs[1]}>"
-        else:
-            threads, shared, file = high * wide // 64, 0, "filter_gradient.cu"
-            instance = f"filter_gradient<float, {high}, {wide}, {slice_}, 8, 8, {packs[0]}, {packs[1]}>"
-    tiles, places = -(-outs // high) * -(-depth // wide), g.places
-    most = max(1, min(WORKSPACE // (prod(weight.shape) * x.dtype.itemsize), -(-places // (4 * slice_))))
-    splits = min(most, -(-4 * backend.device().processors // (tiles * groups)))
-    each = -(-places // splits // slice_) * slice_ or slice_
-    splits = -(-places // each)
+def filter_gradient(
+    x: Any,
+    gy: Any,
+    weight: Any,
+    *,
+    stride: int | Pair = 1,
+    pad: int | Pair | Sides = 0,
+    groups: int = 1,
+    precision: str = "fp32",
+) -> Any:
+    """A matrix product whose sum over the positions is split among the multiprocessors; always added up in the same order."""
+    places, window, stride, pad = gy.shape[1:3], weight.shape[1:3], pair(stride), sides(pad)
+    check_places(x.shape[1:3], places, window, stride, pad)
+    launching.check_numbers(x.shape, gy.shape, weight.shape)
+    g = geometry(x.shape, weight.shape, places, stride, pad, groups)
+    vec_gy, vec_x = launching.vector_width(g["group_out"], x.dtype, gy), launching.vector_width(g["maps"], x.dtype, x)
+    tile = filter_gradient_tile(x.dtype, g["group_out"], vec_gy, vec_x, precision)
+    tiles = -(-g["group_out"] // tile.bm) * -(-g["k_total"] // tile.bn)
+    per_split = _per_split(g["positions"], tile.bk, tiles * groups, weight.size * weight.dtype.itemsize)
+    splits = -(-g["positions"] // per_split)
     partial = backend.empty((splits, *weight.shape), x.dtype)
     grid = (tiles, groups, splits)
-    backend.launch(file, instance, grid, (threads,), x, gy, partial, vars(g), each, shared=shared)
+    arguments = (x, gy, partial, g, per_split)
+    backend.launch(tile.file, tile.specialization, grid, (tile.threads,), *arguments, shared=tile.shared)
     return partial[0] if splits == 1 else launching.reduce_splits(partial, weight.shape)
 
 
+def _per_split(positions: int, bk: int, blocks: int, split_bytes: int) -> int:
+    """How many positions, in whole slices of bk, one split sums over.
+
+    As many splits as give every multiprocessor four blocks, if each has four slices to sum over and their partial sums, of
+    split_bytes each, fit in WORKSPACE.
+    """
+    most = max(1, min(WORKSPACE // split_bytes, -(-positions // (4 * bk))))
+    splits = min(most, -(-4 * backend.device().processors // blocks))
+    return -(-positions // splits // bk) * bk or bk
+
+
 def bias_gradient(gy: Any) -> Any:
+    """A sum in two stages, always in the same order."""
     return launching.sum_rows(gy)
-
-
-def im2col(x, weight_shape, *, stride=1, pad=0, groups=1, group=0, ceil=False) -> Any:
-    """x (N, H, W, C) -> (N * OH * OW, KH * KW * C / groups) of one group's maps."""
-    places = tuple(output_size(x.shape[1 + a], weight_shape[1 + a], stride, pad, ceil) for a in (0, 1))
-    g = Geometry.of(x.shape, weight_shape, places, stride, pad, groups)
-    columns = backend.empty((x.shape[0] * prod(places), prod(weight_shape[1:])), x.dtype)
-    launching.elementwise("im2col.cu", "im2col", x.dtype, columns.size, x, columns, vars(g), group)
-    return columns
-
-
-def col2im(columns, shape, weight_shape, places, x, *, stride=1, pad=0, groups=1, group=0) -> None:
-    """The adjoint: writes one group's maps of x (N, H, W, C)."""
-    g = Geometry.of(shape, weight_shape, places, stride, pad, groups)
-    count = prod(shape) // groups
-    launching.elementwise("im2col.cu", "col2im", columns.dtype, count, columns, x, vars(g), group)

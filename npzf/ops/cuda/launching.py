@@ -1,4 +1,4 @@
-"""Launching kernels that treat every number alike: relu, dropout, SGD and sums (sections 2 and 3)."""
+"""How operations launch their kernels (sections 2 and 3): one number a thread, rows of maps, and sums in two stages."""
 
 from __future__ import annotations
 
@@ -10,15 +10,20 @@ import numpy as np
 from npzf import backend
 
 THREADS = 256
-MOST_BLOCKS = 1 << 16  # beyond it, threads take several numbers each
+MAX_BLOCKS = 1 << 16  # beyond it, threads take several numbers each
+MAX_GRID_ROWS = 65535  # CUDA's limit of a grid's second side; beyond it, blocks take several lines each
+MAX_NUMBERS = 2**31 - 1  # in one array, that a kernel's ints can count
 
 
-def blocks(count: int, each: int = THREADS) -> int:
-    return min(-(-count // each), MOST_BLOCKS)
+def check_numbers(*shapes: tuple[int, ...]) -> None:
+    """ValueError if an array of one of these shapes has more numbers than a kernel's ints can count."""
+    for shape in shapes:
+        if prod(shape) > MAX_NUMBERS:
+            raise ValueError(f"shape of an array is {shape}, expected at most {MAX_NUMBERS} numbers: take a smaller batch")
 
 
 def vector_width(length: int, dtype: Any, *arrays: Any) -> int:
-    """How many numbers one 16-byte load takes: as many as fit if runs of `length` and all arrays are aligned to it, else 1."""
+    """VEC, the numbers that a load takes: 16 bytes' if runs of `length` numbers and all arrays are aligned to that, else 1."""
     wide = 16 // np.dtype(dtype).itemsize
     return wide if length % wide == 0 and all(_address(a) % 16 == 0 for a in arrays) else 1
 
@@ -29,14 +34,14 @@ def _address(array: Any) -> int:
 
 def elementwise(file: str, kernel: str, dtype: Any, count: int, *arguments: Any) -> None:
     """Runs kernel<type> with one thread for each of `count` numbers."""
-    backend.launch(file, f"{kernel}<{backend.c_type(dtype)}>", (blocks(count),), (THREADS,), *arguments)
+    blocks = min(-(-count // THREADS), MAX_BLOCKS)
+    backend.launch(file, f"{kernel}<{backend.c_type(dtype)}>", (blocks,), (THREADS,), *arguments)
 
 
 def reduce_splits(partial: Any, shape: tuple[int, ...]) -> Any:
-    """The sum over the first axis of partial (parts, ...), always in the same order."""
+    """The sum over the first axis of partial (splits, ...), always in the same order."""
     out = backend.empty(shape, partial.dtype)
-    count = prod(shape)
-    elementwise("sums.cu", "reduce_splits", partial.dtype, count, partial, out, count, partial.shape[0])
+    elementwise("sums.cu", "reduce_splits", partial.dtype, out.size, partial, out, out.size, partial.shape[0])
     return out
 
 
@@ -44,9 +49,10 @@ def sum_rows(x: Any) -> Any:
     """The sum over all axes but the last, as a bias gradient: (..., C) -> (C,), always in the same order."""
     columns = x.shape[-1]
     rows = x.size // columns
-    each_rows = max(64, -(-rows // 512))
-    parts = -(-rows // each_rows)
-    partial = backend.empty((parts, columns), x.dtype)
-    grid, block = (-(-columns // 32), parts), (32, 8)
-    backend.launch("sums.cu", f"sum_rows<{backend.c_type(x.dtype)}>", grid, block, x, partial, rows, columns, each_rows)
-    return partial.reshape(columns) if parts == 1 else reduce_splits(partial, (columns,))
+    width, height = (backend.constant("sums.cu", name) for name in ("WIDTH", "HEIGHT"))
+    per_split = max(64, -(-rows // 512))
+    splits = -(-rows // per_split)
+    partial = backend.empty((splits, columns), x.dtype)
+    specialization, grid = f"sum_rows<{backend.c_type(x.dtype)}>", (-(-columns // width), splits)
+    backend.launch("sums.cu", specialization, grid, (width, height), x, partial, rows, columns, per_split)
+    return partial.reshape(columns) if splits == 1 else reduce_splits(partial, (columns,))

@@ -1,4 +1,4 @@
-// The CPU's twin of kernels/ptx.cuh: the same functions in plain C++.
+// The CPU's counterpart of kernels/ptx.cuh: the same functions in plain C++.
 
 namespace cpu {
 inline float from_bits(unsigned bits) {

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <random>
@@ -55,7 +57,6 @@ static Options options;
 static void (*body)(void**);
 static void** arguments;
 static std::vector<Range> static_shared;
-static std::vector<char> dynamic_storage;
 static char* dynamic_start;
 static size_t dynamic_size;
 static char message[512];
@@ -290,10 +291,24 @@ static void run_grid() {
   }
 }
 
+static const size_t MOST_SHARED = 232448;  // bytes that a block of compute capability 9.0 may have
+
 static bool valid_launch(size_t shared) {
   const size_t size = (size_t)blockDim.x * blockDim.y * blockDim.z;  // CUDA's limits for compute capability 9.0
   return size > 0 && size <= 1024 && blockDim.z <= 64 && gridDim.x && gridDim.y && gridDim.z && gridDim.y <= 65535 &&
-         gridDim.z <= 65535 && gridDim.x <= 0x7fffffff && shared <= 232448;
+         gridDim.z <= 65535 && gridDim.x <= 0x7fffffff && shared <= MOST_SHARED;
+}
+
+// The end of a block's dynamic shared memory, before a page that nobody may touch.
+static char* dynamic_end() {
+  static char* end = nullptr;
+  if (!end) {
+    const size_t page = sysconf(_SC_PAGESIZE), room = (MOST_SHARED + page - 1) / page * page;
+    char* start = (char*)mmap(nullptr, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    end = start + room;
+    mprotect(end, page, PROT_NONE);
+  }
+  return end;
 }
 
 static const char* launch(const KernelEntry& kernel, const dim3& grid, const dim3& block, size_t shared, void** given,
@@ -313,8 +328,7 @@ static const char* launch(const KernelEntry& kernel, const dim3& grid, const dim
     threads[i].linear = i;
     threads[i].index = {i % block.x, i / block.x % block.y, i / block.x / block.y};
   }
-  dynamic_storage.resize(shared + 128);
-  dynamic_start = (char*)(((uintptr_t)dynamic_storage.data() + 127) / 128 * 128);
+  dynamic_start = dynamic_end() - (shared + 15) / 16 * 16;
   dynamic_size = shared;
 #ifdef CPU_THREAD_SANITIZER
   scheduler.sanitizer = __tsan_get_current_fiber();

@@ -93,7 +93,7 @@ __global__ void variance_gradient(const T* __restrict__ gyv, const T* __restrict
 
 // gv = gy / divisor + v * 2 / maps * spread[pixel], spread being the adjoint blur of the variance's gradient.
 template <typename T>
-__global__ void centred_gradient(const T* __restrict__ gy, const T* __restrict__ v, const T* __restrict__ deviation,
+__global__ void center_gradient(const T* __restrict__ gy, const T* __restrict__ v, const T* __restrict__ deviation,
                                  const T* __restrict__ level, const T* __restrict__ spread, T* __restrict__ gv,
                                  long long count, int maps, int pixels, T floor) {
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < count; i += (long long)gridDim.x * blockDim.x) {

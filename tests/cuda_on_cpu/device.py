@@ -1,4 +1,4 @@
-"""A machine for npzf.cuda that runs the kernels on the CPU: NumPy arrays in place of CuPy's."""
+"""A device for npzf.backend that runs the kernels on the CPU: NumPy arrays in place of CuPy's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cuda_on_cpu.module import CpuModule, KernelError, Options
 from npzf import backend
 
 
-class Cpu:
+class CpuDevice:
     """What backend.Gpu is, without a GPU; options may be changed between launches."""
 
     array = np.ndarray
@@ -22,10 +22,11 @@ class Cpu:
     def __init__(self, sanitize: str | None = None):
         self.options, self.sanitize = Options(), sanitize
 
-    def compile(self, file: str, instance: str) -> tuple[str, Callable]:
+    def compile(self, file: str, specialization: str) -> tuple[str, Callable]:
         folder = backend.kernel_folder()
-        twin = backend.pasted(file, [SHIM, folder])  # ptx.cuh is the shim's
-        return backend.pasted(file, [folder]), CpuModule(twin, [instance], self.options, self.sanitize).get_function(instance)
+        shimmed = backend.pasted(file, [SHIM, folder])  # ptx.cuh is the shim's
+        module = CpuModule(shimmed, [specialization], self.options, self.sanitize)
+        return backend.pasted(file, [folder]), module.get_function(specialization)
 
     def misplaced(self, array: np.ndarray) -> str | None:
         return None
@@ -34,10 +35,12 @@ class Cpu:
         return array.copy()
 
     def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray | None, precision: str) -> np.ndarray:
-        """What cuBLAS does on a GPU."""
+        """What cuBLAS does on a GPU; in TF32 the factors lose 13 bits of mantissa, as on tensor cores."""
+        if precision == "tf32" and a.dtype == np.float32:
+            a, b = (round_to_tf32(factor) for factor in (a, b))
         return np.matmul(a, b, out=out)
 
-    def feed(self, batches: Iterable[tuple]) -> Iterator[tuple]:
+    def prefetch(self, batches: Iterable[tuple]) -> Iterator[tuple]:
         """The batches with their first array copied, as to a GPU."""
         return ((self.copy(x), *rest) for x, *rest in batches)
 
@@ -46,3 +49,10 @@ class Cpu:
         array = np.empty(shape, dtype)
         array.reshape(-1).view(np.uint8)[:] = 0xFF
         return array
+
+
+def round_to_tf32(x: np.ndarray) -> np.ndarray:
+    """The nearest numbers with 10 bits of mantissa; ties away from zero, infinities and NaN stay what they are."""
+    bits = np.ascontiguousarray(x).view(np.uint32)
+    rounded = ((bits + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(np.float32)
+    return np.where(np.isfinite(x), rounded, x)
