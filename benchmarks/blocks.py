@@ -1,4 +1,4 @@
-"""How large a block of im2col columns should be (npzf/ops/convolution.py): ZFNet's five convolutions with several sizes.
+"""How large a block of im2col columns should be (npzf/ops/cpu/convolution.py): ZFNet's five convolutions with several sizes.
 
 python benchmarks/blocks.py --batch 16
 """
@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from npzf.ops import convolution
+from npzf.ops.cpu import convolution
 
 LAYERS = {  # figure 3: input side, maps in, maps out, window, stride, pad
     "conv1": (224, 3, 96, 7, 2, 0),

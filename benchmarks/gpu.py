@@ -3,8 +3,8 @@
     python benchmarks/gpu.py --batch 128
 
 Each pair is compared before it is timed. Times are medians over CUDA events, npzf and PyTorch in turn, PyTorch in
-channels_last with cudnn.benchmark on. fp32 is without TF32 on both sides; tf32 with it on both. Writes
-benchmarks/results/gpu_NAME.json and .md.
+channels_last with cudnn.benchmark on. fp32 is without TF32 on both sides; tf32 with it on both. In fp32 the naive kernel, the
+first rung of the ladder in kernels/README.md, is timed as well. Writes benchmarks/results/gpu_NAME.json and .md.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import re
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +28,27 @@ from blocks import LAYERS
 import npzf
 from npzf import backend
 from npzf.backend import to_numpy
-from npzf.ops import convolution, normalization, pooling
+from npzf.ops import CUDA, CUDA_TF32, Ops
+from npzf.ops.cuda.convolution import convolve_naive
 
 RESULTS = Path(__file__).parent / "results"
 TOLERANCE = {"fp32": 1e-4, "tf32": 5e-3}  # of the largest number; both sides round
+FACES = {"fp32": CUDA, "tf32": CUDA_TF32}
 
 
 @dataclass
 class Case:
-    """One operation: npzf's and PyTorch's, without arguments, giving one array each; work in FLOP, least traffic in bytes."""
+    """One operation: npzf's and PyTorch's, without arguments, giving one array each; work in FLOP, least traffic in bytes.
+
+    compared: whether the two must agree; whole nets have different parameters.
+    """
 
     name: str
     ours: Callable[[], Any]
     theirs: Callable[[], torch.Tensor]
     work: float = 0.0
     traffic: float = 0.0
+    compared: bool = True
 
 
 def there(array: np.ndarray, device: str) -> tuple[Any, torch.Tensor]:
@@ -49,8 +57,8 @@ def there(array: np.ndarray, device: str) -> tuple[Any, torch.Tensor]:
     return backend.to_device(array), tensor.permute(0, 3, 1, 2)  # channels_last is this very order in memory
 
 
-def convolutions(batch: int, device: str, layers=LAYERS) -> Iterator[Case]:
-    """Forward with bias and relu, data gradient, filter gradient."""
+def convolutions(batch: int, device: str, ops: Ops, layers: dict = LAYERS) -> Iterator[Case]:
+    """Forward with bias and relu (in fp32 by the naive kernel, too), data gradient, filter gradient."""
     rng = np.random.default_rng(0)
     for name, (side, maps, out, window, stride, pad) in layers.items():
         x, tx = there(rng.standard_normal((batch, side, side, maps), np.float32), device)
@@ -60,42 +68,45 @@ def convolutions(batch: int, device: str, layers=LAYERS) -> Iterator[Case]:
         more = -(side + 2 * pad - window) % stride  # the row and column that a window of layer 1 hangs over
         tx = F.pad(tx, (0, more, 0, more)).contiguous(memory_format=torch.channels_last) if more else tx
         geometry = {"stride": stride, "pad": pad}
-        y = convolution.convolve(x, weight, bias, ceil=True, relu=True, **geometry)
+        y = ops.convolve(x, weight, bias, ceil=True, relu=True, **geometry)
         gy, tgy = there(rng.standard_normal(y.shape, np.float32), device)
         flop = 2.0 * y.size * window * window * maps
         size = 4.0 * (x.size + weight.size + y.size)
 
-        def forward(x=x, weight=weight, bias=bias, geometry=geometry):
-            return convolution.convolve(x, weight, bias, ceil=True, relu=True, **geometry)
+        def forward(convolve=ops.convolve, x=x, weight=weight, bias=bias, geometry=geometry):
+            return convolve(x, weight, bias, ceil=True, relu=True, **geometry)
 
         def tforward(tx=tx, tweight=tweight, tbias=tbias, stride=stride, pad=pad):
             return F.relu_(F.conv2d(tx, tweight, tbias, stride, pad))
 
         yield Case(f"{name} forward", forward, tforward, flop, size)
+        if ops is CUDA:
+            yield Case(f"{name} forward, naive", partial(forward, convolve_naive), tforward, flop, size)
 
-        def back(mask, tgy=tgy, tx=tx, tweight=tweight, stride=stride, pad=pad):
+        def tback(index, tgy=tgy, tx=tx, tweight=tweight, stride=stride, pad=pad):
+            mask = [index == i for i in range(3)]  # of data, filters and bias
             return torch.ops.aten.convolution_backward(
                 tgy, tx, tweight, None, [stride] * 2, [pad] * 2, [1, 1], False, [0, 0], 1, mask
-            )
+            )[index]
 
         if name != "conv1":  # nobody needs the gradient of the images
 
             def data(gy=gy, weight=weight, side=side, geometry=geometry):
-                return convolution.convolve_transpose(gy, weight, (side, side), **geometry)
+                return ops.convolve_transpose(gy, weight, (side, side), **geometry)
 
-            yield Case(f"{name} data gradient", data, lambda back=back: back([True, False, False])[0], flop, size)
+            yield Case(f"{name} data gradient", data, partial(tback, 0), flop, size)
 
         def filters(x=x, gy=gy, weight=weight, geometry=geometry):
-            return convolution.filter_gradient(x, gy, weight, **geometry)
+            return ops.filter_gradient(x, gy, weight, **geometry)
 
-        yield Case(f"{name} filter gradient", filters, lambda back=back: back([False, True, False])[1], flop, size)
+        yield Case(f"{name} filter gradient", filters, partial(tback, 1), flop, size)
 
 
 def elementwise(batch: int, device: str, side: int = 110, maps: int = 96) -> Iterator[Case]:
     """Pooling, unpooling and normalisation of layer 1, which are bound by memory."""
     rng = np.random.default_rng(0)
     x, tx = there(rng.standard_normal((batch, side, side, maps), np.float32), device)
-    y, switches = pooling.max_pool(x, 3, 2, ceil=True)
+    y, switches = CUDA.max_pool(x, 3, 2, ceil=True)
     ty, indices = F.max_pool2d(tx, 3, 2, ceil_mode=True, return_indices=True)
     gy, tgy = there(rng.standard_normal(y.shape, np.float32), device)
     constants = (5, 2.0, 1e-4 / 5, 0.75)
@@ -106,9 +117,9 @@ def elementwise(batch: int, device: str, side: int = 110, maps: int = 96) -> Ite
     def pool_theirs():
         return F.max_pool2d(tx, 3, 2, ceil_mode=True, return_indices=True)[0]
 
-    yield Case("pool1 forward", lambda: pooling.max_pool(x, 3, 2, ceil=True)[0], pool_theirs, 0, 4.0 * (x.size + 2 * y.size))
-    yield Case("pool1 unpool", lambda: pooling.unpool(gy, switches), unpool_theirs, 0, 4.0 * (x.size + 2 * y.size))
-    norm = Case("norm1 forward", lambda: normalization.across_maps(y, *constants), lambda: theirs_norm(ty), 0, 8.0 * y.size)
+    yield Case("pool1 forward", lambda: CUDA.max_pool(x, 3, 2, ceil=True)[0], pool_theirs, 0, 4.0 * (x.size + 2 * y.size))
+    yield Case("pool1 unpool", lambda: CUDA.unpool(gy, switches), unpool_theirs, 0, 4.0 * (x.size + 2 * y.size))
+    norm = Case("norm1 forward", lambda: CUDA.local_response_norm(y, *constants), lambda: theirs_norm(ty), 0, 8.0 * y.size)
     yield norm
     leaf = ty.detach().requires_grad_()
     done = theirs_norm(leaf)
@@ -116,9 +127,7 @@ def elementwise(batch: int, device: str, side: int = 110, maps: int = 96) -> Ite
     def norm_back_theirs():
         return torch.autograd.grad(done, leaf, tgy, retain_graph=True)[0]
 
-    yield Case(
-        "norm1 gradient", lambda: normalization.across_maps_gradient(y, gy, *constants), norm_back_theirs, 0, 12.0 * y.size
-    )
+    yield Case("norm1 gradient", lambda: CUDA.local_response_norm_gradient(y, gy, *constants), norm_back_theirs, 0, 12.0 * y.size)
 
 
 def theirs_norm(x: torch.Tensor) -> torch.Tensor:
@@ -127,8 +136,10 @@ def theirs_norm(x: torch.Tensor) -> torch.Tensor:
 
 
 def whole(batch: int, precision: str) -> Iterator[Case]:
-    """The whole ZFNet: a forward pass, and a training step with momentum (npzf's with the filter clip). No comparison: the
-    parameters differ, and tests/test_whole_nets.py has made it."""
+    """The whole ZFNet: a forward pass, and a training step with momentum (npzf's with the filter clip).
+
+    Not compared, for the parameters differ; tests/test_whole_nets.py compares whole nets.
+    """
     from step import torch_zfnet
 
     rng = np.random.default_rng(0)
@@ -156,8 +167,8 @@ def whole(batch: int, precision: str) -> Iterator[Case]:
         F.cross_entropy(peer(tx), tlabels).backward()
         peer_sgd.step()
 
-    yield Case("ZFNet forward", lambda: net.forward(x), peer_forward)
-    yield Case("ZFNet step", step, peer_step)
+    yield Case("ZFNet forward", lambda: net.forward(x), peer_forward, compared=False)
+    yield Case("ZFNet step", step, peer_step, compared=False)
 
 
 def agrees(case: Case, precision: str) -> None:
@@ -230,17 +241,15 @@ def main() -> None:
     print(device)
     backend.device()
     torch.backends.cudnn.benchmark = True
-    results = {}
+    results: dict[str, dict[str, dict[str, float]]] = {}
     for precision in backend.PRECISIONS:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
-        rows = results[precision] = {}
-        with backend.in_precision(precision):
-            cases = [convolutions(args.batch, "cuda")] + ([elementwise(args.batch, "cuda")] if precision == "fp32" else [])
-            for case in (case for several in cases for case in several):
+        rows: dict[str, dict[str, float]] = {}
+        results[precision] = rows
+        layers = convolutions(args.batch, "cuda", FACES[precision])
+        for case in chain(layers, elementwise(args.batch, "cuda") if precision == "fp32" else (), whole(args.batch, precision)):
+            if case.compared:
                 agrees(case, precision)
-                rows[case.name] = timed(case, args.rounds)
-                print(precision, case.name, {key: round(value, 3) for key, value in rows[case.name].items()}, flush=True)
-        for case in whole(args.batch, precision):
             rows[case.name] = timed(case, args.rounds)
             print(precision, case.name, {key: round(value, 3) for key, value in rows[case.name].items()}, flush=True)
     report = {"device": device, "torch": torch.__version__, "cudnn": torch.backends.cudnn.version(), "batch": args.batch}

@@ -9,6 +9,8 @@ torch = pytest.importorskip("torch", reason="PyTorch is what is compared with: p
 
 import gpu as gpu_benchmark  # noqa: E402
 
+from npzf.ops import CUDA  # noqa: E402
+
 SMALL = {"conv1": (20, 3, 16, 7, 2, 0), "conv2": (11, 12, 20, 5, 2, 0), "conv3": (7, 8, 12, 3, 1, 1)}
 
 
@@ -19,19 +21,19 @@ def clock(function):
 
 
 def cases():
-    yield from gpu_benchmark.convolutions(2, "cpu", SMALL)
+    yield from gpu_benchmark.convolutions(2, "cpu", CUDA, SMALL)
     yield from gpu_benchmark.elementwise(2, "cpu", side=12, maps=8)
 
 
-def test_both_sides_of_every_case_agree(machine):
+def test_both_sides_of_every_case_agree(runner):
     names = []
     for case in cases():
         gpu_benchmark.agrees(case, "fp32")
         names.append(case.name)
-    assert len(names) == len(set(names)) == 12
+    assert len(names) == len(set(names)) == 15
 
 
-def test_a_wrong_result_is_refused_before_it_is_timed(machine):
+def test_a_wrong_result_is_refused_before_it_is_timed(runner):
     case = next(cases())
     ours = case.ours
     case.ours = lambda: ours() * 1.01
@@ -39,7 +41,7 @@ def test_a_wrong_result_is_refused_before_it_is_timed(machine):
         gpu_benchmark.agrees(case, "fp32")
 
 
-def test_the_table(machine):
+def test_the_table(runner):
     rows = {case.name: gpu_benchmark.timed(case, 1, clock) for case in cases()}
     report = {"device": "X", "torch": "2", "cudnn": 9, "batch": 2, "copy GB/s": 100.0, "results": {"fp32": rows}}
     lines = gpu_benchmark.table(report).splitlines()
