@@ -1,4 +1,4 @@
-"""An occlusion map (figure 7) of SqueezeNet beside the same forward passes in PyTorch, interleaved in one process.
+"""An occlusion map (figure 7) of SqueezeNet beside the same forward passes in PyTorch, in turn in one process.
 
 python benchmarks/occlusion.py --help
 """
@@ -6,13 +6,14 @@ python benchmarks/occlusion.py --help
 import argparse
 import statistics
 import time
+from typing import Any
 
 import numpy as np
 
 import npzf
 from npzf.backend import threads
 from npzf.losses import softmax
-from npzf.studies import occlusion
+from npzf.studies import occlusion_map
 
 SIZE, STEP, BATCH = 45, 9, 32  # pixels, pixels, places together
 
@@ -71,25 +72,28 @@ def main():
     torch_p = torch_squeezenet(net)
     x = np.random.default_rng(0).normal(0, 50, net.input_shape).astype("float32")
     label = int(net.forward(x[None]).argmax())
+    options: dict[str, Any] = {"size": SIZE, "step": STEP, "batch": BATCH}
     ways = {
-        "npzf, what has changed": lambda: occlusion(net, x, label, SIZE, STEP, batch=BATCH).probability.reshape(-1),
+        "npzf, changed regions": lambda: occlusion_map(net, x[None], label, **options).probability.reshape(-1),
         "npzf, whole images": lambda: np.concatenate([softmax(net.forward(images))[:, label] for images in occluded(x)]),
         "PyTorch, one by one": lambda: np.concatenate(
             [torch_p(image[None])[:, label] for images in occluded(x) for image in images]
         ),
         f"PyTorch, batches of {BATCH}": lambda: np.concatenate([torch_p(images)[:, label] for images in occluded(x)]),
     }
-    seconds, answers = {name: [] for name in ways}, {}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    probabilities: dict[str, np.ndarray] = {}
     for turn in range(args.rounds + 1):
         for name, way in ways.items():
             start = time.perf_counter()
-            answers[name] = way()
+            probabilities[name] = way()
             if turn:  # the first warms up
                 seconds[name].append(time.perf_counter() - start)
-    first = next(iter(answers.values()))
+    first = next(iter(probabilities.values()))
     print(f"{len(first)} places of a square of {SIZE} pixels, {args.threads} threads, medians of {args.rounds}")
     for name, times in seconds.items():
-        print(f"{name:25} {statistics.median(times):6.2f} s, probabilities differ by {np.abs(answers[name] - first).max():.1e}")
+        difference = np.abs(probabilities[name] - first).max()
+        print(f"{name:25} {statistics.median(times):6.2f} s, probabilities differ by {difference:.1e}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 from npzf.backend import to_same_device
 from npzf.backend.arrays import array_module
 
-Unit = int | tuple[int | np.ndarray, int | np.ndarray, int | np.ndarray] | None
+Unit = int | np.ndarray | tuple[int | np.ndarray, int | np.ndarray, int | np.ndarray] | None
 
 
 def seed(y: Any, unit: Unit) -> Any:

@@ -31,7 +31,7 @@ def main(args) -> None:
     print(f"looking through {len(images)} images for what excites the maps of {', '.join(layers)}")
     batches = EvaluationBatches(squares, size, args.batch, net.preprocessing)
     state_file = Path(args.out) / "unfinished.h5"
-    found = map_statistics(net, batches, layers, args.count, len(images.classes) if labelled else 0, state_file)
+    found = map_statistics(net, batches, layers, count=args.count, state_file=state_file)
     if squares.failures:
         print(f"{len(squares.failures)} images could not be decoded and were left out")
     says = net.classes or [f"class {k}" for k in range(net.shapes[net.output_name][-1])]

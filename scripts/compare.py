@@ -82,7 +82,7 @@ def main(args) -> None:
     scores = [
         Panel("class model", "the score's optimum from grey", to_grey_robust(model(net, x, label, args.steps))[0]),
         *walks(net, x, net.output_name, label),
-        Panel("Grad-CAM", f"of {layer}", overlay_heatmap(net, photograph, layer, grad_cam(net, x, label, layer)[0])),
+        Panel("Grad-CAM", f"of {layer}", overlay_heatmap(net, photograph, layer, grad_cam(net, x, layer, label)[0])),
     ]
     rows = {f"Unit: {layer}, map {index}, value {value:.3g}": unit, f"Class score: {name}, {p[label]:.0%}": scores}
     write(Path(args.out), rows, photograph.shape[1])
@@ -108,7 +108,7 @@ def model(net: npzf.Network, x: np.ndarray, label: int, steps: int) -> np.ndarra
     """The class model about a tenth as strong as the photograph, each step a tenth of the way: (H, W, C) in units of x."""
     strength = np.linalg.norm(gradient(net, x, net.output_name, label)[1]) / np.linalg.norm(x)
     decay = float(strength) / (2 * 0.1) or 1.0
-    return class_model(net, label, decay, rate=0.1 / (2 * decay), steps=steps)
+    return class_model(net, label, decay=decay, rate=0.1 / (2 * decay), steps=steps)
 
 
 def overlay_heatmap(net: npzf.Network, photograph: np.ndarray, layer: str, heat: np.ndarray) -> np.ndarray:

@@ -7,8 +7,8 @@ import numpy as np
 
 import npzf
 from npzf.render import grid, save_png
-from npzf.studies import correspondence
-from npzf.studies.correspondence import PAPER, SIZE, masked, read_landmarks
+from npzf.studies import sign_changes
+from npzf.studies.correspondence import PAPER, SIZE, mask, read_landmarks
 
 
 def main(args) -> None:
@@ -17,7 +17,7 @@ def main(args) -> None:
     size = round(side * SIZE) if args.size is None else args.size
     photographs, parts = read_landmarks(args.landmarks, side)
     x = net.preprocessing.apply(photographs)
-    found = correspondence(net, x, parts, args.layers, size, args.random_sets, args.seed)
+    found = sign_changes(net, x, parts, args.layers, size=size, random_sets=args.random_sets, seed=args.seed)
     pairs = len(x) * (len(x) - 1) // 2
     print(f"{len(x)} images of {side} x {side} pixels, {pairs} pairs; squares of {size} x {size}, {args.random_sets} random sets")
     print("mean feature sign change, mean +- deviation over the pairs; e = features - features with the part hidden")
@@ -47,7 +47,7 @@ def table(layer: str, rows: dict) -> str:
 def exhibit(net: npzf.Network, x: np.ndarray, parts: dict[str, np.ndarray], size: int) -> np.ndarray:
     """What the net was shown (figure 8): a row an image, untouched and with each part hidden; uint8."""
     corners = [np.rint(places - (size - 1) / 2).astype(int) for places in parts.values()]
-    columns = [net.preprocessing.invert(one) for one in (x, *(masked(x, place, size) for place in corners))]
+    columns = [net.preprocessing.invert(one) for one in (x, *(mask(x, place, size) for place in corners))]
     return grid(np.stack(columns, axis=1).reshape(-1, *x.shape[1:]), len(columns), gap=6)
 
 

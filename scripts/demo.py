@@ -15,7 +15,7 @@ from npzf.data import EvaluationBatches, SquareImages, centre_crop, embedded_ima
 from npzf.losses import softmax
 from npzf.preprocessing import Preprocessing
 from npzf.render import Section, heat_map, loss_plot, read_log, save_png, write_page
-from npzf.studies import Evolution, occlusion, top_activations
+from npzf.studies import Evolution, occlusion_map, top_activations
 from npzf.training import Trainer, TrainingConfig, evaluate
 
 SIZE, RESIZE = 96, 112  # pixels
@@ -40,7 +40,7 @@ def main(args) -> None:
     layers = figures.conv_layers(net)
     evolution = Evolution(net, training, layers[1:])
     trainer = Trainer(net, training, validation, out, CONFIG)
-    trainer.run(lambda t: evolution.keep(net, t.epoch) if t.epoch in KEPT else None)
+    trainer.run(lambda t: evolution.add(net, t.epoch) if t.epoch in KEPT else None)
     net = npzf.load(out / "best.h5").to(args.device, args.precision)
     score = evaluate(net, validation)
     print(f"validation accuracy {100 - score.error:.1f} % with the best epoch's net; drawing", flush=True)
@@ -113,18 +113,21 @@ def _occlusion(net, squares: SquareImages, out: Path) -> Section:
     p = np.concatenate([softmax(to_numpy(net.forward(x[i : i + 64]))) for i in range(0, len(x), 64)])
     own = np.where(p.argmax(1) == labels, p[np.arange(len(p)), labels], -1)
     # the right answers given with about 90 % can change; of these the picture with the largest change is the most telling
-    maps = {i: occlusion(net, x[i], int(labels[i])) for i in np.argsort(abs(own - 0.9), kind="stable")[:CANDIDATES]}
-    index = max(maps, key=lambda i: maps[i].untouched - maps[i].probability.min())
+    maps = {
+        i: occlusion_map(net, x[i : i + 1], int(labels[i]))[0] for i in np.argsort(abs(own - 0.9), kind="stable")[:CANDIDATES]
+    }
+    index = max(maps, key=lambda i: maps[i].original_probability - maps[i].probability.min())
     seen, name = maps[index], net.classes[labels[index]]
     path = heat_map(
         *(photographs[index], seen.probability, seen.centres_y, seen.centres_x, out / "occlusion.png"),
         label=f"probability of {name}",
-        title=f"{name}, {100 * seen.untouched:.0f} %",
+        title=f"{name}, {100 * seen.original_probability:.0f} %",
         occluder=seen.size,
     )
     sentence = (
-        f"A grey square slides over a photograph that the net calls {name} with {100 * seen.untouched:.0f} %; the map gives that "
-        f"probability with the square centred at each place, down to {100 * seen.probability.min():.0f} %: dark places are what "
+        f"A grey square slides over a photograph that the net calls {name} with "
+        f"{100 * seen.original_probability:.0f} %; the map gives that probability with the square centred at each place, down to "
+        f"{100 * seen.probability.min():.0f} %: dark places are what "
         "the net goes by."
     )
     return Section("Occlusion (figure 7)", sentence, path, f"A photograph of class {name} and its occlusion heat map", wide=True)

@@ -17,10 +17,10 @@ def main(args) -> None:
         raise ValueError(f"{args.run} has no epochs/*.h5: train with npzf train --keep 1 2 5 10, which keeps nets there")
     first = npzf.load(next(iter(kept.values())))
     squares = cli.squares(args.images, args.split, first, args.resize, labels=False)
-    evolution = Evolution(first, squares, args.layers or figures.main_layers(first), args.maps, args.seed)
+    evolution = Evolution(first, squares, args.layers or figures.main_layers(first), maps=args.maps, seed=args.seed)
     print(f"looking through {len(squares)} images for the strongest activation of each map, in nets of {len(kept)} epochs")
     for epoch, path in kept.items():
-        evolution.keep(npzf.load(path).to(args.device, args.precision), epoch, args.batch)
+        evolution.add(npzf.load(path).to(args.device, args.precision), epoch, batch=args.batch)
         print(f"epoch {epoch}: {path}", flush=True)
     for layer in evolution.maps:
         print(*figures.save_evolution(evolution, layer, Path(args.out), args.kind))

@@ -13,7 +13,7 @@ from npzf.backend import to_numpy
 from npzf.data import decode, square
 from npzf.losses import softmax
 from npzf.render import explain_figure
-from npzf.studies import occlusion, top_maps_of_image
+from npzf.studies import occlusion_map, top_maps_of_image
 
 CLASSES, OCCLUDED = 5, 2  # most probable classes named, and those of them whose occlusion map is drawn
 LAYERS = 5  # drawn unless some are named
@@ -31,13 +31,13 @@ def main(args: argparse.Namespace) -> None:
     names = [net.classes[k] if net.classes else f"class {k}" for k in best]
     for name, k in zip(names, best, strict=True):
         print(f"{p[k]:7.2%}  {name}")
-    studies = [occlusion(net, x, int(k)) for k in best[:OCCLUDED]]
+    studies = [occlusion_map(net, x[None], int(k))[0] for k in best[:OCCLUDED]]
     for name, study in zip(names, studies, strict=False):
         row, column = np.unravel_index(study.probability.argmin(), study.probability.shape)
         place = f"({study.centres_y[row]:.0f}, {study.centres_x[column]:.0f})"
         least = f"{study.probability.min():.1%} with a square of {study.size} pixels at {place}"
-        print(f"{name}: {study.untouched:.1%}, down to {least}")
-    layers = top_maps_of_image(net, photograph, args.layers or some_layers(net), args.maps)
+        print(f"{name}: {study.original_probability:.1%}, down to {least}")
+    layers = [one[0] for one in top_maps_of_image(net, x[None], args.layers or some_layers(net), count=args.maps)]
     print(explain_figure(photograph, names, p[best], studies, layers, args.out))
 
 

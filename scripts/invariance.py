@@ -10,8 +10,8 @@ from npzf.backend import to_numpy
 from npzf.data import decode, square
 from npzf.losses import softmax
 from npzf.render import invariance_figure
-from npzf.studies import invariance
-from npzf.studies.invariance import AMOUNTS, low_and_high, mean_colour, transformed
+from npzf.studies import transformation_curves
+from npzf.studies.invariance import AMOUNTS, low_and_high, mean_colour, transform
 
 SHOWN = {"translation": (-60, -30, 0, 30, 60), "scale": (1, 1.2, 1.4, 1.6, 1.8), "rotation": (0, 45, 90, 180, 270)}
 
@@ -25,14 +25,15 @@ def main(args) -> None:
     layers = (args.low or low, args.high or high)
     colour = mean_colour(net)
     print(f"centre squares resized to {side} x {side} pixels; outside of a photograph is the mean colour, R G B {colour}")
-    studies = [invariance(net, photographs, labels, layers, kind) for kind in AMOUNTS]
+    x = net.preprocessing.apply(photographs)
+    studies = [transformation_curves(net, x, labels, layers, kind) for kind in AMOUNTS]
     names = [net.classes[label] if net.classes else f"class {label}" for label in labels]
     examples, shown = {}, dict(SHOWN)
     shown["translation"] = np.rint(np.multiply(SHOWN["translation"], side / 224))  # in proportion, as the study's
     for study in studies:
         report(study, names)
         examples[study.kind] = np.stack(
-            [[transformed(one, study.kind, by, colour) for by in shown[study.kind]] for one in photographs]
+            [[transform(one, study.kind, by, colour) for by in shown[study.kind]] for one in photographs]
         )
     print(invariance_figure(studies, examples, names, args.out, shown))
 

@@ -15,7 +15,7 @@ from npzf.data import EvaluationBatches, decode, square
 from npzf.layers import Dropout
 from npzf.losses import softmax
 from npzf.render import downscale, occlusion_figure, to_grey_robust
-from npzf.studies import occlusion, projections_and_patches, top_activations
+from npzf.studies import occlusion_map, projections_and_patches, top_activations
 from npzf.units import argmax_position
 
 OTHERS = 3  # images whose projections stand beside the photograph's own, as in the paper
@@ -32,18 +32,20 @@ def main(args: argparse.Namespace) -> None:
     p = softmax(to_numpy(net.forward(x[None])))[0]
     label = int(p.argmax()) if args.label is None else args.label
     layer = args.layer or highest_maps(net)
-    study = occlusion(net, x, label, args.size, args.step, args.grey, args.batch, layer)
+    options = {"size": args.size, "step": args.step, "grey": args.grey, "batch": args.batch}
+    study = occlusion_map(net, x[None], label, layer=layer, **options)[0]
     name = net.classes.__getitem__ if net.classes else str
     print(f"grey is {args.grey:g} in units of the net's input (0: the mean image); square of {study.size} pixels")
     print(
-        f"{name(label)}: {study.untouched:.1%} untouched, {study.probability.min():.1%} to {study.probability.max():.1%} occluded"
+        f"{name(label)}: {study.original_probability:.1%} untouched, "
+        f"{study.probability.min():.1%} to {study.probability.max():.1%} occluded"
     )
-    share = study.activity.min() / study.untouched_activity if study.untouched_activity else 1.0
-    print(f"{layer}, map {study.strongest}: total activity falls to {share:.0%} at the least")
-    best, places = np.unique(study.best, return_counts=True)
+    share = study.activity.min() / study.original_activity if study.original_activity else 1.0
+    print(f"{layer}, map {study.strongest_map}: total activity falls to {share:.0%} at the least")
+    best, places = np.unique(study.prediction, return_counts=True)
     order = np.argsort(-places, kind="stable")[:5]
-    print("most probable: " + ", ".join(f"{name(best[k])} at {places[k]} of {study.best.size} places" for k in order))
-    projections, patches = exhibits(net, photograph, layer, study.strongest, args)
+    print("most probable: " + ", ".join(f"{name(best[k])} at {places[k]} of {study.prediction.size} places" for k in order))
+    projections, patches = exhibits(net, photograph, layer, int(study.strongest_map), args)
     print(occlusion_figure(photograph, study, label, layer, projections, patches, args.out, net.classes))
 
 
@@ -65,7 +67,7 @@ def exhibits(net: npzf.Network, photograph: np.ndarray, layer: str, index: int, 
     if args.others:
         squares = cli.squares(args.others, args.split, net, args.resize, labels=False)
         batches = EvaluationBatches(squares, net.input_shape[0], args.batch, net.preprocessing)
-        top = top_activations(net, batches, [layer], OTHERS + 1)[layer]
+        top = top_activations(net, batches, [layer], count=OTHERS + 1)[layer]
         found = projections_and_patches(net, squares, layer, top, [index])
         others = [
             k for k, i in enumerate(top.images[index, : len(found[0][0])]) if not is_file(args.image, squares.source.name(i))

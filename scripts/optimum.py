@@ -13,7 +13,7 @@ from figures import conv_layers
 import npzf
 from npzf.render import Exhibit, optimum_film, optimum_sheet, save_png, to_grey
 from npzf.render.pictures import robust_scale
-from npzf.studies import great_circle, hessian_invariances, invariances, optimal_input
+from npzf.studies import flat_directions, great_circle, hessian_directions, optimal_input
 from npzf.studies.unit_function import UnitFunction
 
 MAPS = 4  # drawn unless some are named
@@ -74,12 +74,13 @@ def check(args: argparse.Namespace) -> None:
 def exhibit(net: npzf.Network, layer: str, index: int, norm: float, args: argparse.Namespace) -> Exhibit:
     """One map's optimum and its directions, told and as pictures, all on one scale."""
     start = time.perf_counter()
-    best = optimal_input(net, layer, index, norm, args.steps, args.seed, args.spectrum_exponent)
+    options = {"steps": args.steps, "seed": args.seed, "spectrum_exponent": args.spectrum_exponent}
+    best = optimal_input(net, layer, index, norm, **options)
     if best.value <= 0:
         raise ValueError(f"map {index} of {layer} comes to {best.value:.3g}, expected above 0: try other --maps or more --steps")
-    find = hessian_invariances if args.hessian else invariances
-    found = find(net, best, args.directions, seed=args.seed)
-    circles = [great_circle(best, direction, DEGREES, FRAMES) for direction in found.directions]
+    find = hessian_directions if args.hessian else flat_directions
+    found = find(net, best, count=args.directions, seed=args.seed)
+    circles = [great_circle(best, direction, degrees=DEGREES, frames=FRAMES) for direction in found.directions]
     function = UnitFunction(net, layer, best.unit, args.spectrum_exponent)
     kept = np.stack([function.values(frames) for frames in circles]) / best.value
     angles = np.linspace(-DEGREES, DEGREES, FRAMES)

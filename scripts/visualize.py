@@ -28,7 +28,7 @@ def main(args) -> None:
     print(f"looking through {len(squares)} images for the {args.count} strongest activations of each map of {', '.join(layers)}")
     batches = EvaluationBatches(squares, net.input_shape[0], args.batch, net.preprocessing)
     state_file = out / "unfinished.h5"
-    tops = top_activations(net, batches, layers, args.count, state_file)
+    tops = top_activations(net, batches, layers, count=args.count, state_file=state_file)
     print(figures.save_filters(net, out / "filters.png"))
     for layer in layers:
         maps = range(net.shapes[layer][-1]) if args.maps == 0 else figures.most_active_maps(tops[layer], args.maps)

@@ -15,7 +15,7 @@ from npzf import backend
 from npzf.backend import CudaError, to_numpy, to_same_device
 from npzf.data import EvaluationBatches
 from npzf.layers import Dropout, LocalResponseNorm
-from npzf.studies import occlusion, top_activations
+from npzf.studies import occlusion_map, top_activations
 from npzf.training import Trainer, TrainingConfig
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-4, "tf32": 2e-2}  # of whole nets, whose layers add up their rounding
@@ -141,15 +141,15 @@ def test_studies(gpu):
     goes.to("cuda")
     batches = list(EvaluationBatches(squares(9), 7, 4, stays.preprocessing))
     found, expected = (
-        top_activations(goes, batches, ["conv1", "fc2"], 3),
-        on_cpu(top_activations, stays, batches, ["conv1", "fc2"], 3),
+        top_activations(goes, batches, ["conv1", "fc2"], count=3),
+        on_cpu(top_activations, stays, batches, ["conv1", "fc2"], count=3),
     )
     for layer, top in expected.items():
         close(found[layer].values, top.values, 1e-10)
         np.testing.assert_array_equal(found[layer].images, top.images)
-    x = images(stays)[0]
-    found = occlusion(goes, x, 1, size=3, step=2)
-    close(found.probability, on_cpu(occlusion, stays, x, 1, size=3, step=2).probability, 1e-10)
+    x = images(stays)[:1]
+    found = occlusion_map(goes, x, 1, size=3, step=2)
+    close(found.probability, on_cpu(occlusion_map, stays, x, 1, size=3, step=2).probability, 1e-10)
 
 
 def test_a_wrong_device_or_precision_is_named():

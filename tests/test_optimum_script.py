@@ -98,7 +98,7 @@ def test_what_does_not_fit_is_refused_in_one_line(folder, tmp_path, options, nam
 
 def test_dead_units_are_named(folder, tmp_path):
     options = ["--out", tmp_path / "out"]
-    named = "unit (0, 7, 7) of 'relu1' has no gradient at the noise of seed 0, expected another, or a layer below its relu"
+    named = "unit is (0, 7, 7) of 'relu1' without gradient at the noise of seed 0, expected another unit or seed"
     refuses(named, "optimum", folder / "dead.h5", "--layer", "relu1", *options)
     refuses("map 0 of conv1 comes to -9", "optimum", folder / "dead.h5", "--layer", "conv1", *options)
     assert not (tmp_path / "out").exists()

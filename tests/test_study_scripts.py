@@ -158,15 +158,15 @@ def test_import_weights(tmp_path):
 
 
 REFUSED = {
-    "invariance, label": (["invariance", "{}/named.h5", "{}/one.png", "--labels", "2"], "labels are [2], expected 1 from 0 to 1"),
-    "invariance, labels": (["invariance", "{}/named.h5", "{}/one.png", "--labels", "0", "1"], "expected 1 from"),
+    "invariance, label": (["invariance", "{}/named.h5", "{}/one.png", "--labels", "2"], "labels is [2], expected 0 to 1"),
+    "invariance, labels": (["invariance", "{}/named.h5", "{}/one.png", "--labels", "0", "1"], "labels is [0, 1], expected"),
     "invariance, layer": (["invariance", "{}/named.h5", "{}/one.png", "--high", "conv9"], "layer is 'conv9'"),
     "invariance, photograph": (["invariance", "{}/named.h5", "{}/landmarks.json"], "not an image in a known format"),
     "correspondence, size": (
         ["correspondence", "{}/named.h5", "{}/landmarks.json", "--layers", "relu5", "--size", "99"],
-        "size 99",
+        "size is 99, expected 1 to 64 pixels",
     ),
-    "correspondence, landmarks": (["correspondence", "{}/named.h5", "{}/one.png", "--layers", "relu5"], "one.png: expected"),
+    "correspondence, landmarks": (["correspondence", "{}/named.h5", "{}/one.png", "--layers", "relu5"], "one.png is unreadable"),
     "correspondence, none": (["correspondence", "{}/named.h5", "{}/none.json", "--layers", "relu5"], "none.json"),
     "architecture, depth": (
         ["architecture", "{}/named.h5", "--images", "{}/more", "--layers", "6"],
@@ -174,11 +174,11 @@ REFUSED = {
     ),
     "architecture, clip": (["architecture", "{}/named.h5", "--images", "{}/more", "--clip", "0"], "--clip is 0"),
     "evolution, nothing kept": (["evolution", "{}", "{}/more"], "has no epochs/*.h5: train with npzf train --keep"),
-    "evolution, other nets": (["evolution", "{}/mixed", "{}/more"], "the net of epoch 2 has layer 'input' (72, 72, 3), expected"),
+    "evolution, other nets": (["evolution", "{}/mixed", "{}/more"], "layer 'input' of epoch 2 is (72, 72, 3), expected"),
     "evolution, layer": (["evolution", "{}/mixed", "{}/more", "--layers", "conv9"], "layer is 'conv9', expected one of conv1"),
     "evolution, maps": (["evolution", "{}/mixed", "{}/more", "--maps", "0"], "maps is 0, expected at least 1"),
     "evolution, images": (["evolution", "{}/mixed", "{}/none"], "none does not exist, expected one folder"),
-    "occlusion, label": (["occlusion", "{}/one.png", "{}/named.h5", "--label", "7"], "label is 7, expected 0 to 1"),
+    "occlusion, label": (["occlusion", "{}/one.png", "{}/named.h5", "--label", "7"], "labels is 7, expected 0 to 1"),
     "occlusion, layer": (["occlusion", "{}/one.png", "{}/named.h5", "--layer", "conv9"], "layer is 'conv9'"),
     "occlusion, batch": (["occlusion", "{}/one.png", "{}/named.h5", "--batch", "0"], "batch is 0"),
     "occlusion, net": (["occlusion", "{}/one.png", "{}/two.png"], "two.png is not HDF5"),

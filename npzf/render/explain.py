@@ -22,7 +22,7 @@ def explain_figure(
 ) -> Path:
     """Draw one photograph, uint8 (H, W, 3), as a PNG; returns the path.
 
-    names, probabilities: its most probable classes, most probable first; occlusions: an Occlusion for each of the first of
+    names, probabilities: its most probable classes, most probable first; occlusions: an OcclusionMap for each of the first of
     them; layers: a ImageTopMaps for each layer, lowest first. OSError if the file cannot be written.
     """
     import matplotlib

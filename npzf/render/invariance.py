@@ -17,8 +17,9 @@ def invariance_figure(
 ) -> Path:
     """Draw figure 5 as a PNG, a row a kind of transformation; returns the path.
 
-    studies: an Invariance for each row; examples: kind -> uint8 (N, E, H, W, 3), N photographs transformed by E amounts[kind];
-    names (N,): of the photographs. Panels as in the paper: photographs, distance in each layer, probability of the true class.
+    studies: TransformationCurves for each row; examples: kind -> uint8 (N, E, H, W, 3), N photographs transformed by E
+    amounts[kind]; names (N,): of the photographs. Panels as in the paper: photographs, distance in each layer, probability of the
+    true class.
     ValueError when lists do not match, OSError if the file cannot be written.
     """
     import matplotlib

@@ -24,10 +24,11 @@ def occlusion_figure(
 ) -> Path:
     """Draw figure 7 for one photograph, uint8 (H, W, 1 or 3), as a PNG; returns the path.
 
-    study: an Occlusion of a named layer; label: the true class; projections, patches: uint8 tiles of that layer's strongest map,
-    first from the photograph itself, outlined, then from other images; classes: names. Panels: (a) the photograph, with the
-    square where it hurts most, (b) total activity of the map, (c) its projections and patches, (d) probability of the label,
-    (e) most probable class. ValueError for an Occlusion without a layer, OSError if the file cannot be written.
+    study: an OcclusionMap of one image and a named layer; label: the true class; projections, patches: uint8 tiles of that
+    layer's strongest map, first from the photograph itself, outlined, then from other images; classes: names. Panels: (a) the
+    photograph, with the square where it hurts most, (b) total activity of the map, (c) its projections and patches, (d)
+    probability of the label, (e) most probable class. ValueError for an OcclusionMap without a layer, OSError if the file cannot
+    be written.
     """
     import matplotlib
 
@@ -42,14 +43,14 @@ def occlusion_figure(
         panels[0].imshow(picture, extent=(0, width, height, 0), interpolation="antialiased")
         row, column = np.unravel_index(study.probability.argmin(), study.probability.shape)
         plots._outline([panels[0]], study.centres_y[row] + 0.5, study.centres_x[column] + 0.5, study.size)
-        _map(panels[1], study, study.activity, (height, width), (0, max(study.activity.max(), study.untouched_activity)))
+        _map(panels[1], study, study.activity, (height, width), (0, max(study.activity.max(), study.original_activity)))
         _tiles(panels[2], projections)
         _tiles(panels[3], patches)
         _map(panels[4], study, study.probability, (height, width), (0, 1))
         _classes(panels[5], study, (height, width), name)
         words = (
-            f"(a) {name(label)}, {study.untouched:.1%}",
-            f"(b) {layer}, map {study.strongest}: total activity",
+            f"(a) {name(label)}, {study.original_probability:.1%}",
+            f"(b) {layer}, map {study.strongest_map}: total activity",
             "(c) that map's projections ...",
             "... and the patches",
             f"(d) probability of {name(label)}",
@@ -95,11 +96,11 @@ def _classes(axes, study, size: tuple[int, int], name) -> None:
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    winners, counts = np.unique(study.best, return_counts=True)
+    winners, counts = np.unique(study.prediction, return_counts=True)
     winners = winners[np.argsort(-counts, kind="stable")][:SHOWN]
-    place = np.full(study.best.shape, len(winners))
+    place = np.full(study.prediction.shape, len(winners))
     for k, winner in enumerate(winners):
-        place[study.best == winner] = k
+        place[study.prediction == winner] = k
     colours = [*colormaps["tab10"].colors[: len(winners)], (0.75, 0.75, 0.75)]
     _mesh(axes, study, place, size, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(winners) + 0.5)
     names = [name(winner) for winner in winners] + (["others"] if len(counts) > SHOWN else [])

@@ -2,41 +2,40 @@
 
 from npzf.studies.architecture import LayerDiagnosis, diagnose_layer
 from npzf.studies.atlas import MapStatistics, map_statistics
-from npzf.studies.correspondence import Correspondence, correspondence
+from npzf.studies.correspondence import SignChanges, sign_changes
 from npzf.studies.evolution import Evolution
-from npzf.studies.hessian import hessian_invariances
-from npzf.studies.invariance import Invariance, invariance
-from npzf.studies.occlusion import Occlusion, occlusion
-from npzf.studies.optimum import Invariances, OptimalInput, great_circle, invariances, optimal_input
-from npzf.studies.saliency import class_model, grad_cam, gradient, saliency
+from npzf.studies.hessian import hessian_directions
+from npzf.studies.invariance import TransformationCurves, transformation_curves
+from npzf.studies.occlusion import OcclusionMap, occlusion_map
+from npzf.studies.optimum import FlatDirections, OptimalInput, flat_directions, great_circle, optimal_input
+from npzf.studies.saliency import class_model, grad_cam, saliency_map
 from npzf.studies.top import TopActivations, projections_and_patches, top_activations
 from npzf.studies.top_maps import ImageTopMaps, top_maps_of_image
 
 __all__ = [
-    "Correspondence",
     "Evolution",
+    "FlatDirections",
     "ImageTopMaps",
-    "Invariance",
-    "Invariances",
     "LayerDiagnosis",
     "MapStatistics",
-    "Occlusion",
+    "OcclusionMap",
     "OptimalInput",
+    "SignChanges",
     "TopActivations",
+    "TransformationCurves",
     "class_model",
-    "correspondence",
     "diagnose_layer",
+    "flat_directions",
     "grad_cam",
-    "gradient",
     "great_circle",
-    "hessian_invariances",
-    "invariance",
-    "invariances",
+    "hessian_directions",
     "map_statistics",
-    "occlusion",
+    "occlusion_map",
     "optimal_input",
     "projections_and_patches",
-    "saliency",
+    "saliency_map",
+    "sign_changes",
     "top_activations",
     "top_maps_of_image",
+    "transformation_curves",
 ]

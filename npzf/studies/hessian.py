@@ -1,49 +1,49 @@
-"""What section 1.1 compares with: a unit's invariances as eigenvectors of its Hessian at the optimum (Le et al. 2010)."""
+"""What section 1.1 compares with: flat directions as eigenvectors of the unit's Hessian at its optimum (Le et al. 2010)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from npzf.network import Network
-from npzf.studies.optimum import Invariances, OptimalInput
+from npzf.studies.optimum import FlatDirections, OptimalInput, check_count_and_reach, rank
 from npzf.studies.unit_function import UnitFunction
 
 
-def hessian_invariances(net: Network, best: OptimalInput, count: int = 3, reach: float = 30.0, seed: int = 0) -> Invariances:
+def hessian_directions(
+    net: Network, optimum: OptimalInput, *, count: int = 3, reach: float = 30.0, seed: int = 0
+) -> FlatDirections:
     """The leading eigenvectors of the unit's Hessian on the sphere around its optimum, by Lanczos; no Hessian is ever formed.
 
-    A product of the Hessian with a direction is the difference of two gradients, taken tan(`reach` degrees) times the norm before
-    and behind the optimum. A net of relus is linear piece by piece: what bends is the change from piece to piece, so the reach
-    must span many, and the eigenvectors are approximate; `optimum.invariances` finds better ones. Curvatures as there.
-    ImportError, in one line, without SciPy; ValueError for count or reach.
+    A product of the Hessian with a direction is a difference of two gradients, at steps of tan(`reach` degrees) times the norm to
+    both sides of the optimum. A ReLU net is piecewise linear; curvature appears only across pieces, so the step must span many,
+    and the eigenvectors are approximate: flat_directions finds better ones. seed: of the first vector. Curvatures as there.
+    ImportError without SciPy; ValueError for a count or reach out of range.
     """
     try:
         from scipy.sparse.linalg import LinearOperator, eigsh
     except ImportError:
         raise ImportError("the Hessian's eigenvectors need SciPy: pip install 'npzf[studies]'") from None
-    function = UnitFunction(net, best.layer, best.unit, best.spectrum_exponent)
+    function = UnitFunction(net, optimum.layer, optimum.unit, optimum.spectrum_exponent)
+    check_count_and_reach(function, count, reach)
     n = int(np.prod(function.shape)) - 1
-    if not 1 <= count < n or not 0 < reach < 90:
-        raise ValueError(f"count is {count}, reach {reach}, expected count from 1 to {n - 1}, reach between 0 and 90 degrees")
-    z, angle = function.whiten(best.x), np.deg2rad(reach)
-    sphere, h = Tangent(z), np.tan(angle) * best.norm
-    # z(t) = z cos t + |z| direction sin t: the value bends with the Hessian, and falls with the way back to the axis
-    back = (function.value_and_gradient(z)[1] * z).sum() / best.norm**2
+    z, angle = function.whiten(optimum.x), np.deg2rad(reach)
+    sphere, step = Tangent(z), np.tan(angle) * optimum.norm
+    # On z(t) = z cos t + |z| direction sin t the value curves with the Hessian, minus the radial part of the gradient
+    radial = (function.value_and_gradient(z)[1] * z).sum() / optimum.norm**2
 
     def product(direction: np.ndarray) -> np.ndarray:
         length = np.linalg.norm(direction)
-        ahead = sphere.embed(direction * (h / length))
-        _, (before, behind) = function.values_and_gradients(z + np.stack([ahead, -ahead]))
-        return sphere.project(before - behind) * (length / (2 * h)) - back * direction
+        offset = sphere.embed(direction * (step / length))
+        _, (ahead, behind) = function.values_and_gradients(z + np.stack([offset, -offset]))
+        return sphere.project(ahead - behind) * (length / (2 * step)) - radial * direction
 
     first = np.random.default_rng(seed).standard_normal(n)
     _, vectors = eigsh(LinearOperator((n, n), product, dtype=np.float64), count, which="LA", v0=first, tol=1e-4)
-    found = np.stack([sphere.embed(vector) for vector in vectors.T])
-    away = np.sin(angle) * best.norm * found
-    sums = np.array([function.values_and_gradients(np.cos(angle) * z + np.stack([one, -one]))[0].sum() for one in away])
-    order = np.argsort(-sums, kind="stable")
-    curvatures = (sums[order] - 2 * best.value) / (best.norm * angle) ** 2
-    return Invariances(np.stack([function.image(found[k]) for k in order]), curvatures)
+    directions = np.stack([sphere.embed(vector) for vector in vectors.T])
+    offsets = np.sin(angle) * optimum.norm * directions
+    ends = [np.cos(angle) * z + np.stack([offset, -offset]) for offset in offsets]
+    sums = np.array([function.values_and_gradients(pair)[0].sum() for pair in ends])
+    return rank(function, optimum, directions, sums, angle)
 
 
 class Tangent:

@@ -1,4 +1,4 @@
-"""Figure 5: how far a photograph that is moved, scaled or turned moves in a low and a high layer, and how its class fares."""
+"""Figure 5: how far a photograph's features move in a low and a high layer when it is translated, scaled or rotated."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from npzf.backend.arrays import as_batch
 from npzf.layers import Conv, Dropout, FullyConnected
 from npzf.losses import softmax
 from npzf.network import Network
 from npzf.predict import features
+from npzf.studies.labels import Labels, class_labels
 
 AMOUNTS = {  # figure 5: the ranges are the paper's, the steps are open in it
     "translation": np.arange(-60.0, 61, 5),  # pixels downwards, of 224
@@ -21,11 +23,14 @@ AMOUNTS = {  # figure 5: the ranges are the paper's, the steps are open in it
 
 
 @dataclass(frozen=True)
-class Invariance:
-    """What one kind of transformation, by each of A amounts, does to N photographs.
+class TransformationCurves:
+    """What one kind of transformation, by each of A amounts, does to N images.
 
-    amounts (A,): pixels, factors or degrees; distances: layer -> (N, A), the Euclidean distance between the layer's activations
-    for the transformed and for the untouched photograph, in units of the activations; probability (N, A): of the true class.
+    kind: "translation", "scale" or "rotation".
+    amounts (A,): pixels, factors or degrees.
+    distances: layer -> (N, A), the Euclidean distance between the layer's activations for the transformed and for the original
+    image, in units of the activations.
+    probability (N, A): of the label.
     """
 
     kind: str
@@ -34,40 +39,42 @@ class Invariance:
     probability: np.ndarray
 
 
-def invariance(
+def transformation_curves(
     net: Network,
-    photographs: np.ndarray,
-    labels: Sequence[int],
+    x: np.ndarray,
+    labels: Labels,
     layers: Collection[str],
     kind: str,
+    *,
     amounts: Sequence[float] | None = None,
     batch: int = 16,
-) -> Invariance:
-    """Transforms photographs uint8 (N, H, W, 3) of these classes (N,) and compares what the net makes of them (figure 5).
+) -> TransformationCurves:
+    """Transforms the photographs of x (N, H, W, 3) and compares their activations and probabilities (figure 5).
 
-    kind: "translation" (vertical), "scale" or "rotation"; amounts: by default AMOUNTS, translations in proportion to H / 224.
-    What lies outside of a photograph is the mean colour. ValueError for a kind, label, layer, or a net without class scores.
+    labels: a class, or one an image (N,). kind: "translation" (vertical), "scale" or "rotation"; amounts: by default AMOUNTS,
+    translations in proportion to H / 224. batch: amounts in one pass. x is inverted to pixels, which are transformed; outside of
+    a photograph lies the mean colour. ValueError for a kind, amount, label or layer that does not exist, a batch below 1, and a
+    net without class scores.
     """
-    classes = net.shapes[net.output_name]
-    if len(classes) != 1:
-        raise ValueError(f"the net's last layer, {net.output_name!r}, gives {classes}, expected scores (classes,)")
-    if len(labels) != len(photographs) or not all(0 <= label < classes[0] for label in labels):
-        raise ValueError(f"labels are {list(labels)}, expected {len(photographs)} from 0 to {classes[0] - 1}")
-    amounts = default_amounts(kind, photographs.shape[1]) if amounts is None else np.asarray(amounts, np.float64)
-    colour = mean_colour(net)
-    distances = {name: np.empty((len(photographs), len(amounts))) for name in layers}
-    probability = np.empty((len(photographs), len(amounts)))
-    for n, (photograph, label) in enumerate(zip(photographs, labels, strict=True)):
-        untouched = features(net, net.preprocessing.apply(photograph[None]), layers)
-        for start in range(0, len(amounts), batch):
-            part = slice(start, min(start + batch, len(amounts)))
-            moved = np.stack([transformed(photograph, kind, amount, colour) for amount in amounts[part]])
-            seen = features(net, net.preprocessing.apply(moved), {*layers, net.output_name})
-            probability[n, part] = softmax(seen[net.output_name])[:, label]
+    x = as_batch(x, net.dtype)
+    labels = class_labels(net, labels, len(x))
+    values = default_amounts(kind, x.shape[1]) if amounts is None else np.asarray(amounts, np.float64)
+    if batch < 1:
+        raise ValueError(f"batch is {batch}, expected at least 1 amount")
+    colour, names = mean_colour(net), [*layers, net.scores_name]
+    distances = {name: np.empty((len(x), len(values))) for name in layers}
+    probability = np.empty((len(x), len(values)))
+    for n, photograph in enumerate(net.preprocessing.invert(x)):
+        original = features(net, net.preprocessing.apply(photograph[None]), names)
+        for start in range(0, len(values), batch):
+            part = slice(start, start + batch)
+            pixels = np.stack([transform(photograph, kind, amount, colour) for amount in values[part]])
+            activations = features(net, net.preprocessing.apply(pixels), names)
+            probability[n, part] = softmax(activations[net.scores_name])[:, labels[n]]
             for name in layers:
-                away = (seen[name] - untouched[name]).reshape(len(moved), -1)
-                distances[name][n, part] = np.linalg.norm(away, axis=1)
-    return Invariance(kind, amounts, distances, probability)
+                difference = (activations[name] - original[name]).reshape(len(pixels), -1)
+                distances[name][n, part] = np.linalg.norm(difference, axis=1)
+    return TransformationCurves(kind, values, distances, probability)
 
 
 def default_amounts(kind: str, height: int) -> np.ndarray:
@@ -77,26 +84,29 @@ def default_amounts(kind: str, height: int) -> np.ndarray:
     return np.rint(AMOUNTS[kind] * height / 224) if kind == "translation" else AMOUNTS[kind]
 
 
-def transformed(photograph: np.ndarray, kind: str, amount: float, colour: Sequence[int]) -> np.ndarray:
-    """A photograph uint8 (H, W, 3), moved down by pixels, scaled by a factor or turned by degrees about its middle; same shape.
+def transform(photograph: np.ndarray, kind: str, amount: float, colour: Sequence[int]) -> np.ndarray:
+    """A photograph uint8 (H, W, 3) translated down by pixels, scaled by a factor or rotated by degrees; same shape.
 
-    Pixels are interpolated bilinearly; what comes from outside has this colour, R G B in [0, 255]. ValueError for the kind.
+    Scale and rotation leave the middle in place. Pixels are interpolated bilinearly; what lies outside of the photograph gets
+    this colour, R G B in [0, 255]. ValueError for an unknown kind, and a scale that is not positive.
     """
     height, width = photograph.shape[:2]
+    a, b, shift = 1.0, 0.0, 0.0
     if kind == "translation":
-        a, b, shift = 1.0, 0.0, amount
-    elif kind == "scale" and amount > 0:
-        a, b, shift = 1 / amount, 0.0, 0.0
+        shift = amount
+    elif kind == "scale":
+        if not amount > 0:
+            raise ValueError(f"amount is {amount:g}, expected a scale above 0")
+        a = 1 / amount
     elif kind == "rotation":
-        a, b = np.round([np.cos(np.deg2rad(amount)), -np.sin(np.deg2rad(amount))], 12)  # a quarter turn is one exactly
-        shift = 0.0
+        a, b = np.round([np.cos(np.deg2rad(amount)), -np.sin(np.deg2rad(amount))], 12)  # a quarter turn is exact
     else:
-        raise ValueError(f"kind is {kind!r}, amount {amount}, expected one of {', '.join(AMOUNTS)}, and scales above 0")
+        raise ValueError(f"kind is {kind!r}, expected one of {', '.join(AMOUNTS)}")
     y, x = height / 2, width / 2
-    # Pillow asks where in the photograph each pixel comes from: (a x + b y + c, d x + e y + f).
-    where = (a, b, x - a * x - b * y, -b, a, y + b * x - a * y - shift)
+    # Pillow takes the map from target to source: (a x + b y + c, d x + e y + f)
+    source = (a, b, x - a * x - b * y, -b, a, y + b * x - a * y - shift)
     image = Image.fromarray(photograph)
-    image = image.transform(image.size, Image.Transform.AFFINE, where, Image.Resampling.BILINEAR, fillcolor=tuple(colour))
+    image = image.transform(image.size, Image.Transform.AFFINE, source, Image.Resampling.BILINEAR, fillcolor=tuple(colour))
     return np.asarray(image)
 
 
@@ -107,11 +117,11 @@ def mean_colour(net: Network) -> tuple[int, int, int]:
 
 
 def low_and_high(net: Network) -> tuple[str, str]:
-    """The layers that stand for the paper's 1 and 7: what the second filters see, and what the last ones see."""
-    filtering = [name for name, layer in net.layers.items() if isinstance(layer, Conv | FullyConnected)]
-    if len(filtering) < 2:
-        raise ValueError(f"the net has {len(filtering)} layers with filters, expected at least two to compare")
-    low, high = net.sources[filtering[1]][0], net.sources[filtering[-1]][0]
+    """The layers that stand for the paper's 1 and 7: the input of the second layer with filters, and that of the last."""
+    weighted = [name for name, layer in net.layers.items() if isinstance(layer, Conv | FullyConnected)]
+    if len(weighted) < 2:
+        raise ValueError(f"net has {len(weighted)} layers with filters, expected at least two to compare")
+    low, high = net.sources[weighted[1]][0], net.sources[weighted[-1]][0]
     while isinstance(net.layers[high], Dropout):
         high = net.sources[high][0]
     return low, high

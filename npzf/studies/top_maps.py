@@ -1,22 +1,25 @@
-"""What one photograph excites (figure 2 turned round): the strongest maps of each layer, and where."""
+"""Figure 2 turned round: the maps of each layer that a photograph activates most, and where."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
+from npzf.backend.arrays import as_batch
 from npzf.network import Network
 from npzf.predict import features
-from npzf.studies.top import patches_of, projections_of
+from npzf.studies.top import Pictures, unit_patches, unit_projections
 
 
 @dataclass(frozen=True)
 class ImageTopMaps:
-    """The strongest maps of one layer, strongest first: maps, values, rows, columns (K,).
+    """The K strongest maps of one layer in N images, strongest first; `[n]` is image n's alone, without the axis N.
 
-    projections, patches: lists of their (h, w, C), signed in units of x, and uint8, cut to the unit's receptive field.
+    maps, values, rows, columns (N, K): the maps' numbers, their largest activations and the places of these.
+    projections, patches: lists over images of K pictures (h, w, C), cut to the unit's receptive field; projections are signed and
+    in units of x, patches are uint8 pixels.
     """
 
     layer: str
@@ -24,27 +27,36 @@ class ImageTopMaps:
     values: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
-    projections: list[np.ndarray]
-    patches: list[np.ndarray]
+    projections: Pictures
+    patches: Pictures
+
+    def __getitem__(self, n: int) -> ImageTopMaps:
+        return ImageTopMaps(self.layer, *(getattr(self, field.name)[n] for field in fields(self)[1:]))
 
 
-def top_maps_of_image(net: Network, photograph: np.ndarray, layers: Collection[str], count: int = 6) -> list[ImageTopMaps]:
-    """For each of these layers, which have maps, the `count` maps with the largest activation in one photograph.
+def top_maps_of_image(net: Network, x: np.ndarray, layers: Collection[str], *, count: int = 6) -> list[ImageTopMaps]:
+    """For each of these layers the `count` maps with the largest activation in each image of x (N, H, W, C).
 
-    photograph: uint8 (H, W, C) of the net's size. ValueError for a layer that has no maps, or a count below 1.
+    Patches are cut from x inverted to pixels. ValueError for a layer without maps, and a count below 1.
     """
     if count < 1:
         raise ValueError(f"count is {count}, expected at least 1")
     for layer in layers:
-        if len(net.shapes.get(layer, ())) != 3:
-            raise ValueError(f"layer is {layer!r}, expected one with maps, such as {next(iter(net.layers))!r}")
-    x = net.preprocessing.apply(photograph[None])
-    found = []
-    for layer, y in features(net, x, layers).items():
-        flat = y[0].reshape(-1, y.shape[3])
-        maps = np.argsort(-flat.max(0), kind="stable")[:count]
-        rows, columns = np.divmod(flat.argmax(0)[maps], y.shape[2])
-        unit, images = (maps, rows, columns), np.zeros(len(maps), int)
-        pictures = projections_of(net, x, layer, images, unit), patches_of(net, photograph[None], layer, images, unit)
-        found.append(ImageTopMaps(layer, *unit[:1], flat.max(0)[maps], rows, columns, *pictures))
-    return found
+        if layer not in net.with_maps():
+            raise ValueError(f"layer is {layer!r}, expected one with maps: {', '.join(net.with_maps())}")
+    x = as_batch(x, net.dtype)
+    photographs = net.preprocessing.invert(x)
+    return [_strongest(net, x, photographs, layer, y, count) for layer, y in features(net, x, layers).items()]
+
+
+def _strongest(net: Network, x: np.ndarray, photographs: np.ndarray, layer: str, y: np.ndarray, count: int) -> ImageTopMaps:
+    """The strongest maps of one layer, with activations y (N, H, W, C)."""
+    flat = y.reshape(len(y), -1, y.shape[3])
+    maps = np.argsort(-flat.max(1), axis=1, kind="stable")[:, :count]
+    rows, columns = np.divmod(np.take_along_axis(flat.argmax(1), maps, 1), y.shape[2])
+    images, shape = np.repeat(np.arange(len(y)), maps.shape[1]), maps.shape
+    unit = (maps.reshape(-1), rows.reshape(-1), columns.reshape(-1))
+    projections = unit_projections(net, x, layer, images, unit)
+    patches = unit_patches(net, photographs, layer, images, unit)
+    by_image = [[pictures[n : n + shape[1]] for n in range(0, len(pictures), shape[1])] for pictures in (projections, patches)]
+    return ImageTopMaps(layer, maps, np.take_along_axis(flat.max(1), maps, 1), rows, columns, *by_image)

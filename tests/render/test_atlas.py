@@ -140,7 +140,7 @@ def test_large_projections_are_drawn_with_full_contrast(tmp_path):
 
 def test_every_map_has_its_numbers():
     net, pictures = tiny(), squares(30)
-    found = map_statistics(net, EvaluationBatches(pictures, 7, 8, net.preprocessing), ["conv1", "fc2"], 5, 3)
+    found = map_statistics(net, EvaluationBatches(pictures, 7, 8, net.preprocessing), ["conv1", "fc2"], count=5)
     for name, maps in (("conv1", 4), ("fc2", 8)):
         top, scales = found.layers[name].top, [[0.5] * int((v > 0).sum()) for v in found.layers[name].top.values]
         entry = atlas.layer_entry(net, found, name, "01-stem", scales)
@@ -162,8 +162,8 @@ def test_every_map_has_its_numbers():
 
 def test_a_net_that_does_not_classify_says_nothing():
     net, pictures = tiny(), squares(30)
-    found = map_statistics(net, EvaluationBatches(pictures, 7, 8, net.preprocessing), ["conv1"], 5, 3)
-    found.answers.clear()
+    found = map_statistics(net, EvaluationBatches(pictures, 7, 8, net.preprocessing), ["conv1"], count=5)
+    found.predictions.clear()
     assert all(len(entry) == 2 for entry in atlas.image_entries(found, str, str, str).values())
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from npzf.render import invariance_figure, plots
-from npzf.studies import Invariance
+from npzf.studies import TransformationCurves
 
 KINDS = {"translation": [-4.0, 0.0, 4.0], "rotation": [0.0, 120.0, 240.0]}
 NAMES = ["ant", "bee"]
@@ -13,7 +13,7 @@ NAMES = ["ant", "bee"]
 
 def study(kind, photographs=2):
     values = np.arange(photographs * 3.0).reshape(photographs, 3)
-    return Invariance(kind, np.array(KINDS[kind]), {"low": values, "high": 10 * values}, values / 10)
+    return TransformationCurves(kind, np.array(KINDS[kind]), {"low": values, "high": 10 * values}, values / 10)
 
 
 def draw(path, studies=None, names=NAMES):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from npzf.render import occlusion_figure, plots
-from npzf.studies import Occlusion
+from npzf.studies import OcclusionMap
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
 CENTRES = np.array([9.5, 19.5, 29.5])
@@ -12,9 +12,9 @@ P = np.array([[0.9, 0.8, 0.7], [0.6, 0.1, 0.5], [0.9, 0.9, 0.9]])
 TILES = [np.full((side, side, 3), 99, np.uint8) for side in (10, 8, 12, 12)]
 
 
-def study(best=None, **activity):
-    best = np.array([[3, 3, 3], [3, 7, 7], [3, 3, 3]]) if best is None else best
-    return Occlusion(P, best, 0.95, CENTRES, CENTRES, 20, **activity)
+def study(prediction=None, **activity):
+    prediction = np.array([[3, 3, 3], [3, 7, 7], [3, 3, 3]]) if prediction is None else prediction
+    return OcclusionMap(P, prediction, 0.95, CENTRES, CENTRES, 20, **activity)
 
 
 def draw(path, monkeypatch, one, label=3, **options):
@@ -25,7 +25,7 @@ def draw(path, monkeypatch, one, label=3, **options):
 
 
 def test_values_stand_at_their_places(tmp_path, monkeypatch):
-    one = study(strongest=5, activity=10 * P, untouched_activity=9.5)
+    one = study(strongest_map=5, activity=10 * P, original_activity=9.5)
     panels = draw(tmp_path / "f.png", monkeypatch, one, classes=[f"class {k}" for k in range(9)])
     titles = [axes.get_title(loc="left") for axes in panels[:6]]
     assert titles[0] == "(a) class 3, 95.0%" and titles[1] == "(b) conv5, map 5: total activity"
@@ -41,7 +41,7 @@ def test_values_stand_at_their_places(tmp_path, monkeypatch):
 
 
 def test_many_classes_end_as_others_and_have_numbers_without_names(tmp_path, monkeypatch):
-    one = study(np.arange(9).reshape(3, 3), strongest=0, activity=P, untouched_activity=1.0)
+    one = study(np.arange(9).reshape(3, 3), strongest_map=0, activity=P, original_activity=1.0)
     names = [text.get_text() for text in draw(tmp_path / "f.png", monkeypatch, one)[5].get_legend().texts]
     assert names == [*map(str, range(8)), "others"]
 

@@ -1,4 +1,4 @@
-"""Figure 6: a filter of stated frequency falls in its band, a stride folds back what it cannot show, the dead are found."""
+"""Figure 6: filters of known frequency fall in their bands, strides alias what they cannot keep apart, dead maps are named."""
 
 import numpy as np
 import pytest
@@ -68,19 +68,19 @@ def sampled(stride, window=1, pad=0):
 
 @pytest.mark.parametrize("across", [False, True])
 @pytest.mark.parametrize(
-    ("stride", "frequency", "folded"),
+    ("stride", "frequency", "expected"),
     [(1, 0.45, 0), (2, 0.2, 0), (2, 0.3, 1), (4, 0.08, 0), (4, 0.2, 1), (4, 0.45, 1)],
 )
-def test_a_wave_is_folded_back_above_half_the_stride(stride, frequency, folded, across):
+def test_a_wave_is_aliased_above_the_nyquist_frequency(stride, frequency, expected, across):
     wave = np.cos(2 * np.pi * frequency * np.arange(64))
     x = np.zeros((2, 64, 64, 3))
     x[..., 1] = 100 + 50 * (wave[None, :] if across else wave[:, None])
     share = aliasing(sampled(stride), x, "conv1")
-    assert abs(share[0] - folded) < 1e-3  # the mean of 100 is no pattern
-    assert share[1] == 0  # a map that answers nothing folds nothing
+    assert abs(share[0] - expected) < 1e-3  # the mean of 100 is no pattern
+    assert share[1] == 0  # a map of zeros has no energy
 
 
-def test_white_noise_is_folded_back_but_for_the_part_that_the_stride_can_show():
+def test_white_noise_is_aliased_but_for_the_part_that_the_stride_keeps_apart():
     x = normal(4, 64, 64, 3)
     for stride in (1, 2, 4):
         assert abs(aliasing(sampled(stride, window=3, pad=1), x, "conv1")[0] - (1 - 1 / stride**2)) < 0.05
@@ -90,10 +90,10 @@ def test_a_later_layer_with_groups_is_measured_on_what_it_sees():
     table = [("conv1", layers.Conv(4, 1)), ("pool1", layers.MaxPool(2, 2)), ("conv2", layers.Conv(2, 1, stride=2, groups=2))]
     net = Network((64, 64, 3), table, dtype="float64")
     x = normal(2, 64, 64, 3)
-    seen = net.forward(x, upto="pool1")
+    pooled = net.forward(x, upto="pool1")
     alone = Network((32, 32, 4), [("conv2", layers.Conv(2, 1, stride=2, groups=2))], dtype="float64")
     alone.parameters["conv2/weight"][...] = net.parameters["conv2/weight"]
-    close(aliasing(net, x, "conv2"), aliasing(alone, seen, "conv2"), 1e-12)
+    close(aliasing(net, x, "conv2"), aliasing(alone, pooled, "conv2"), 1e-12)
 
 
 def batches(net, size=2):
@@ -119,15 +119,15 @@ def test_a_map_that_lives_on_the_last_image_alone_is_not_dead():
 
 def test_rms_and_filters():
     net = seeker()
-    found = diagnose_layer(net, batches(net), "conv1")
-    np.testing.assert_array_equal(found.weight, net.parameters["conv1/weight"])
-    close(found.rms, np.sqrt((net.parameters["conv1/weight"] ** 2).mean((1, 2, 3))), 1e-12)
-    assert (found.layer, found.stride, found.shares.shape, found.aliased.shape) == ("conv1", 1, (3, 3), (3,))
+    diagnosis = diagnose_layer(net, batches(net), "conv1")
+    np.testing.assert_array_equal(diagnosis.weight, net.parameters["conv1/weight"])
+    close(diagnosis.rms, np.sqrt((net.parameters["conv1/weight"] ** 2).mean((1, 2, 3))), 1e-12)
+    assert (diagnosis.layer, diagnosis.stride, diagnosis.shares.shape, diagnosis.aliased.shape) == ("conv1", 1, (3, 3), (3,))
 
 
 def test_bad_arguments_are_named_in_one_line():
     net = seeker()
     with pytest.raises(ValueError, match="layer is 'relu1', expected a convolution: conv1"):
         diagnose_layer(net, batches(net), "relu1")
-    with pytest.raises(ValueError, match="there are no images to look at"):
+    with pytest.raises(ValueError, match="images is empty, expected at least one image"):
         diagnose_layer(net, [], "conv1")

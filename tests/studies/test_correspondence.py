@@ -1,4 +1,4 @@
-"""Table 1: parts that agree have distance 0, parts that differ the share that the square covers; 0 is no sign by accident."""
+"""Table 1: parts that agree have distance 0, parts that differ the share that the square covers; both readings of sign(0)."""
 
 import json
 
@@ -9,8 +9,8 @@ from PIL import Image
 
 from npzf import layers
 from npzf.network import Network
-from npzf.studies import correspondence
-from npzf.studies.correspondence import PAPER, RANDOM, TOGETHER, masked, read_landmarks
+from npzf.studies import sign_changes
+from npzf.studies.correspondence import PAPER, RANDOM, RANDOM_SHARED, mask, read_landmarks
 
 SIDE = 8
 
@@ -33,37 +33,37 @@ PARTS = {"left": np.full((3, 2), [4, 2]), "right": np.full((3, 2), [4, 6])}
 
 
 def test_parts_that_agree_and_parts_that_do_not():
-    found = correspondence(mirror(), three(), PARTS, ["same"], size=3)["same"]
+    changes = sign_changes(mirror(), three(), PARTS, ["same"], size=3)["same"]
     covered = 9 / SIDE**2
-    assert found["left"].with_zeros.tolist() == found["left"].without_zeros.tolist() == [0, 0, 0]
-    close(found["left"].zeros, 1 - covered, 1e-12)
-    close(found["right"].with_zeros, [covered] * 3, 1e-12)  # + and -, + and 0, - and 0
-    np.testing.assert_array_equal(found["right"].without_zeros, [1, np.nan, np.nan])
-    close(found["right"].zeros, 1 - covered * 2 / 3, 1e-12)
+    assert changes["left"].with_zeros.tolist() == changes["left"].without_zeros.tolist() == [0, 0, 0]
+    close(changes["left"].zeros, 1 - covered, 1e-12)
+    close(changes["right"].with_zeros, [covered] * 3, 1e-12)  # + and -, + and 0, - and 0
+    np.testing.assert_array_equal(changes["right"].without_zeros, [1, np.nan, np.nan])
+    close(changes["right"].zeros, 1 - covered * 2 / 3, 1e-12)
 
 
 def test_every_pair_by_hand():
     x, places = normal(4, SIDE, SIDE, 3), np.array([[3, 3], [3, 5], [5, 4], [4, 3]])
-    found = correspondence(mirror(), x, {"part": places}, ["same"], size=3)["same"]["part"]
+    changes = sign_changes(mirror(), x, {"part": places}, ["same"], size=3)["same"]["part"]
     e = np.zeros_like(x)
-    for image, seen, (row, column) in zip(e, x, places, strict=True):
-        image[row - 1 : row + 2, column - 1 : column + 2] = seen[row - 1 : row + 2, column - 1 : column + 2]
+    for image, pixels, (row, column) in zip(e, x, places, strict=True):
+        image[row - 1 : row + 2, column - 1 : column + 2] = pixels[row - 1 : row + 2, column - 1 : column + 2]
     k = 0
     for i in range(4):
         for j in range(i + 1, 4):
             one, other = np.sign(e[i]), np.sign(e[j])
             differ = sum(a != b for a, b in zip(one.flat, other.flat, strict=True))
-            close(found.with_zeros[k], differ / e[0].size, 1e-12)
+            close(changes.with_zeros[k], differ / e[0].size, 1e-12)
             both = [(a, b) for a, b in zip(one.flat, other.flat, strict=True) if a and b]
-            assert found.without_zeros[k] == pytest.approx(sum(a != b for a, b in both) / len(both), rel=1e-12)
+            assert changes.without_zeros[k] == pytest.approx(sum(a != b for a, b in both) / len(both), rel=1e-12)
             k += 1
-    assert k == len(found.with_zeros) == 6
+    assert k == len(changes.with_zeros) == 6
 
 
 def test_random_squares_by_seed():
     x = normal(3, SIDE, SIDE, 3)
-    one, same, other = (correspondence(mirror(), x, {}, ["same"], 3, random_sets=5, seed=s)["same"] for s in (1, 1, 2))
-    assert list(one) == [RANDOM, TOGETHER] and one[RANDOM].with_zeros.shape == (5 * 3,)
+    one, same, other = (sign_changes(mirror(), x, {}, ["same"], size=3, random_sets=5, seed=s)["same"] for s in (1, 1, 2))
+    assert list(one) == [RANDOM, RANDOM_SHARED] and one[RANDOM].with_zeros.shape == (5 * 3,)
     np.testing.assert_array_equal(one[RANDOM].with_zeros, same[RANDOM].with_zeros)
     assert (one[RANDOM].with_zeros != other[RANDOM].with_zeros).any()
     close(one[RANDOM].zeros, 1 - 9 / SIDE**2, 1e-12)  # wholly inside: the same number of pixels each time
@@ -71,9 +71,9 @@ def test_random_squares_by_seed():
 
 def test_one_place_in_all_images_is_one_place():
     """Images alike: squares at one place change the same; squares at places of their own do not."""
-    found = correspondence(mirror(), np.ones((4, SIDE, SIDE, 3)), {}, ["same"], 3)["same"]
-    assert not found[TOGETHER].with_zeros.any()
-    assert found[RANDOM].with_zeros.max() == pytest.approx(2 * 9 / SIDE**2)  # two squares that do not meet
+    changes = sign_changes(mirror(), np.ones((4, SIDE, SIDE, 3)), {}, ["same"], size=3)["same"]
+    assert not changes[RANDOM_SHARED].with_zeros.any()
+    assert changes[RANDOM].with_zeros.max() == pytest.approx(2 * 9 / SIDE**2)  # two squares that do not meet
 
 
 def test_what_the_square_cannot_have_changed_has_sign_zero():
@@ -82,24 +82,24 @@ def test_what_the_square_cannot_have_changed_has_sign_zero():
     net = Network((40, 40, 3), table, seed=3)
     x = normal(5, 40, 40, 3, dtype="float32")
     parts = {"part": np.full((5, 2), 20)}
-    found = correspondence(net, x, parts, ["conv2"], size=1)["conv2"]["part"]
+    changes = sign_changes(net, x, parts, ["conv2"], size=1)["conv2"]["part"]
     field = net.fields()["conv2"].size[0]
-    assert found.zeros >= 1 - field**2 / 36**2
+    assert changes.zeros >= 1 - field**2 / 36**2
     untouched = net.forward(x, upto="conv2")
-    moved = net.forward(masked(x, np.full((5, 2), 20), 1), upto="conv2") != untouched
+    moved = net.forward(mask(x, np.full((5, 2), 20), 1), upto="conv2") != untouched
     assert moved.any(axis=(0, 3)).sum() == field**2  # it reaches all that can see it, and nothing else
 
 
 def test_a_square_over_the_border_is_clipped():
     x = np.ones((1, SIDE, SIDE, 1))
-    assert masked(x, np.array([[-1, 6]]), 3)[0, ..., 0].sum() == SIDE**2 - 4
+    assert mask(x, np.array([[-1, 6]]), 3)[0, ..., 0].sum() == SIDE**2 - 4
     assert x.all()
 
 
 def test_by_default_a_sixth_of_the_side():
     x = np.ones((2, 24, 24, 3))
-    found = correspondence(mirror(), x, {"middle": np.full((2, 2), 12)}, ["same"], random_sets=1)["same"]
-    close(found["middle"].zeros, 1 - 16 / 24**2, 1e-12)
+    changes = sign_changes(mirror(), x, {"middle": np.full((2, 2), 12)}, ["same"], random_sets=1)["same"]
+    close(changes["middle"].zeros, 1 - 16 / 24**2, 1e-12)
 
 
 def test_the_papers_rows():
@@ -109,18 +109,18 @@ def test_the_papers_rows():
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"x": np.ones((1, 8, 8, 3))}, "1 images, .* expected >= 2"),
-        ({"size": 9}, "size 9, .* 1 to 8"),
-        ({"random_sets": 0}, "random_sets 0"),
-        ({"parts": {"nose": np.full((3, 2), 8)}}, "part 'nose' lies at .* expected 3 places inside"),
-        ({"parts": {"nose": np.full((2, 2), 1)}}, "part 'nose' lies at .* expected 3 places inside"),
+        ({"x": np.ones((1, 8, 8, 3))}, "x has 1 images, expected at least 2"),
+        ({"size": 9}, "size is 9, expected 1 to 8 pixels"),
+        ({"random_sets": 0}, "random_sets is 0, expected at least 1"),
+        ({"parts": {"nose": np.full((3, 2), 8)}}, "part 'nose' is .*, expected 3 places inside"),
+        ({"parts": {"nose": np.full((2, 2), 1)}}, "part 'nose' is .*, expected 3 places inside"),
         ({"layers": ["conv9"]}, "layer is 'conv9'"),
     ],
 )
 def test_bad_arguments_are_named_in_one_line(options, named):
     usual = {"x": three(), "parts": PARTS, "layers": ["same"], "size": 3}
     with pytest.raises(ValueError, match=named) as caught:
-        correspondence(mirror(), **(usual | options))
+        sign_changes(mirror(), **(usual | options))
     assert "\n" not in str(caught.value)
 
 
@@ -156,6 +156,18 @@ def test_landmarks_follow_their_images(tmp_path):
 )
 def test_landmarks_of_another_kind_are_refused_in_one_line(tmp_path, text):
     (tmp_path / "landmarks.json").write_text(text)
-    with pytest.raises(ValueError, match=r"landmarks\.json: expected") as caught:
+    with pytest.raises(ValueError, match=r"landmarks\.json is unreadable .*, expected") as caught:
         read_landmarks(tmp_path / "landmarks.json", 8)
     assert "\n" not in str(caught.value)
+
+
+def test_images_that_are_not_square():
+    """A part in the corner that only a wide image has; the default square is a sixth of the shorter side."""
+    net = Network((12, 30, 3), [("same", layers.Conv(3, 1))], dtype="float64", weight_init=0.0)
+    net.parameters["same/weight"][:, 0, 0] = np.eye(3)
+    x = np.ones((2, 12, 30, 3))
+    changes = sign_changes(net, x, {"corner": np.full((2, 2), [11, 29])}, ["same"], random_sets=4)["same"]
+    close(changes["corner"].zeros, 1 - 4 / (12 * 30), 1e-12)
+    close(changes[RANDOM].zeros, 1 - 4 / (12 * 30), 1e-12)
+    with pytest.raises(ValueError, match=r"part 'corner' is .*, expected 2 places inside the image"):
+        sign_changes(net, x, {"corner": np.full((2, 2), [29, 11])}, ["same"])

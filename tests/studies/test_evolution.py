@@ -1,4 +1,4 @@
-"""Figure 4: at each epoch asked for, the strongest activation's projection, cut to its receptive field."""
+"""Figure 4: at each epoch the projection of the strongest activation, cut to its receptive field."""
 
 import numpy as np
 import pytest
@@ -15,9 +15,9 @@ SQUARES = [[2, 5, 1], [(3, 3), (6, 2), (0, 0)]]
 def test_each_epoch_keeps_the_strongest_of_that_epochs_net():
     net = seeker()
     evolution = Evolution(net, marked(*SQUARES), ["conv1"], maps=3)
-    evolution.keep(net, 1)
+    evolution.add(net, 1)
     net.parameters["conv1/weight"][...] = -net.parameters["conv1/weight"]
-    evolution.keep(net, 4)
+    evolution.add(net, 4)
     strip = evolution.strip("conv1")
     assert evolution.epochs == [1, 4] and strip.shape == (3, 2, 3, 3, 3)
     assert evolution.maps["conv1"].tolist() == [0, 1, 2]
@@ -31,14 +31,14 @@ def test_a_negative_activation_is_not_painted():
     net = seeker()
     net.parameters["conv1/bias"][2] = -1  # map 2 is -1 at its strongest
     evolution = Evolution(net, marked(*SQUARES), ["conv1"])
-    evolution.keep(net, 1)
+    evolution.add(net, 1)
     assert not evolution.strip("conv1")[2].any()
 
 
 def test_what_was_kept_stays_when_the_net_learns_on():
     net = seeker()
     evolution = Evolution(net, marked(*SQUARES), ["conv1"])
-    evolution.keep(net, 1)
+    evolution.add(net, 1)
     before = evolution.strip("conv1").copy()
     net.parameters["conv1/weight"][...] = 0
     np.testing.assert_array_equal(evolution.strip("conv1"), before)
@@ -49,7 +49,7 @@ def test_the_batch_does_not_matter():
     for batch in (1, 2, 64):
         net = seeker()
         evolution = Evolution(net, marked(*SQUARES), ["conv1", "relu1"])
-        evolution.keep(net, 1, batch)
+        evolution.add(net, 1, batch=batch)
         strips.append(evolution.strip("relu1"))
     np.testing.assert_array_equal(strips[0], strips[1])
     np.testing.assert_array_equal(strips[0], strips[2])
@@ -70,7 +70,7 @@ def test_at_the_border_the_field_keeps_its_size_and_what_hangs_over_is_zero():
     squares = marked([0], [(0, 0)])
     squares.source.pixels[0, :2, :2, 1] = 10 * MARK[1:, 1:]  # the lower right of a mark
     evolution = Evolution(net, squares, ["conv1"])
-    evolution.keep(net, 1)
+    evolution.add(net, 1)
     expected = MARK.astype(float)
     expected[0] = expected[:, 0] = 0
     value = 10 * (expected**2).sum()
@@ -80,7 +80,7 @@ def test_at_the_border_the_field_keeps_its_size_and_what_hangs_over_is_zero():
 def test_a_field_as_large_as_the_image_is_not_cut():
     net = Network((12, 12, 3), [("conv1", layers.Conv(2, 12))])
     evolution = Evolution(net, marked(*SQUARES), ["conv1"])
-    evolution.keep(net, 1)
+    evolution.add(net, 1)
     assert evolution.strip("conv1").shape == (2, 1, 12, 12, 3)
 
 
@@ -89,11 +89,11 @@ def test_nets_loaded_again_give_what_the_net_in_training_gave(tmp_path):
     live = Evolution(net, marked(*SQUARES), ["conv1", "fc"])
     for epoch in (1, 2):
         net.save(tmp_path / f"{epoch}.h5")
-        live.keep(net, epoch)
+        live.add(net, epoch)
         net.parameters["conv1/weight"][0, 1] *= 3
     again = Evolution(npzf.load(tmp_path / "2.h5"), marked(*SQUARES), ["conv1", "fc"])
     for epoch in (1, 2):
-        again.keep(npzf.load(tmp_path / f"{epoch}.h5"), epoch)
+        again.add(npzf.load(tmp_path / f"{epoch}.h5"), epoch)
     for name in ("conv1", "fc"):
         np.testing.assert_array_equal(again.strip(name), live.strip(name))
     assert (live.strip("conv1")[0, 0] != live.strip("conv1")[0, 1]).any()
@@ -102,7 +102,7 @@ def test_nets_loaded_again_give_what_the_net_in_training_gave(tmp_path):
 def test_a_unit_of_a_fully_connected_layer_is_a_map_without_places():
     net = seeker()
     evolution = Evolution(net, marked(*SQUARES), ["fc"])
-    evolution.keep(net, 1)
+    evolution.add(net, 1)
     strip = evolution.strip("fc")
     assert strip.shape == (2, 1, 12, 12, 3)
     assert not strip[0].any()  # "unmarked" is 0 everywhere
@@ -117,17 +117,20 @@ def row(name, *layer):
 @pytest.mark.parametrize(
     ("net", "named"),
     [
-        (row("conv1", layers.Conv(3, 3)), r"epoch 5 has layer 'conv1' \(10, 10, 3\), expected \(10, 10, 2\) as in the first"),
-        (row("conv2", layers.Conv(2, 3)), r"epoch 5 has layer 'conv1' missing, expected \(10, 10, 2\)"),
-        (row("conv1", layers.Conv(2, 5, pad=1)), r"layer 'conv1' \(10, 10, 2\) with another receptive field, expected"),
+        (row("conv1", layers.Conv(3, 3)), r"layer 'conv1' of epoch 5 is \(10, 10, 3\), expected \(10, 10, 2\) as in the first"),
+        (row("conv2", layers.Conv(2, 3)), r"layer 'conv1' of epoch 5 is missing, expected \(10, 10, 2\)"),
+        (
+            row("conv1", layers.Conv(2, 5, pad=1)),
+            r"epoch 5 is \(10, 10, 2\) with another receptive field, expected",
+        ),
     ],
 )
 def test_a_net_of_another_architecture_is_named_and_not_kept(net, named):
     first = row("conv1", layers.Conv(2, 3))
     evolution = Evolution(first, marked(*SQUARES), ["conv1"])
-    evolution.keep(first, 1)
+    evolution.add(first, 1)
     with pytest.raises(ValueError, match=named):
-        evolution.keep(net, 5)
+        evolution.add(net, 5)
     assert evolution.epochs == [1] and evolution.strip("conv1").shape[:2] == (2, 1)
 
 
@@ -136,3 +139,15 @@ def test_bad_choices_are_named():
         Evolution(seeker(), marked(*SQUARES), ["conv1", "conv9"])
     with pytest.raises(ValueError, match="maps is 0, expected at least 1"):
         Evolution(seeker(), marked(*SQUARES), ["conv1"], maps=0)
+
+
+def test_crops_that_are_not_square():
+    """Of 12 x 12 pixels the crop takes rows 2 to 9; the field is cut along columns and is the whole image along rows."""
+    net = Network((8, 12, 3), [("conv1", layers.Conv(1, (8, 3)))], dtype="float64", weight_init=0.0)
+    net.parameters["conv1/weight"][0, 2:5, :, 1] = MARK
+    evolution = Evolution(net, marked([3], [(4, 6)]), ["conv1"])
+    evolution.add(net, 1)
+    strip = evolution.strip("conv1")
+    assert strip.shape == (1, 1, 8, 3, 3)
+    np.testing.assert_array_equal(strip[0, 0, 2:5, :, 1], 3 * ENERGY * MARK.astype(float))
+    assert not strip[0, 0, :2].any() and not strip[0, 0, 5:].any()

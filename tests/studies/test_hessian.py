@@ -1,16 +1,16 @@
-"""Le et al.'s invariances: the eigenvectors of a Hessian known in closed form, with and without a spectrum_exponent."""
+"""Flat directions by Le et al.: the eigenvectors of a Hessian that is known in closed form."""
 
 import sys
 
 import numpy as np
 import pytest
 from assertions import normal
-from quadratic_units import AXES, BENDS, NORM, parabola, plane
+from quadratic_units import AXES, COEFFICIENTS, NORM, parabola, plane
 from tiny_training import tiny
 
-from npzf.studies.hessian import Tangent, hessian_invariances
+from npzf.deconvnet import gradient
+from npzf.studies.hessian import Tangent, hessian_directions
 from npzf.studies.optimum import optimal_input
-from npzf.studies.saliency import gradient
 
 
 @pytest.fixture(scope="module")
@@ -20,35 +20,35 @@ def best():
 
 
 @pytest.mark.parametrize("reach", [1.0, 30.0])
-def test_they_are_the_next_axes_and_their_bends(best, reach):
-    """At an angle t along a great circle the value is |x|^2 (5 cos^2 t + BENDS[k] sin^2 t): it bends by 2 (BENDS[k] - 5)."""
-    found, t = hessian_invariances(parabola(), best, count=3, reach=reach), np.deg2rad(reach)
-    np.testing.assert_allclose(found.curvatures, 2 * (BENDS[1:4] - BENDS[0]) * (np.sin(t) / t) ** 2, rtol=1e-5)
-    along = found.directions.reshape(3, 12) @ AXES.T
+def test_they_are_the_next_axes_and_their_curvatures(best, reach):
+    """At an angle t along a great circle the value is |x|^2 (5 cos^2 t + c_k sin^2 t), its second derivative 2 (c_k - 5)."""
+    flat, t = hessian_directions(parabola(), best, count=3, reach=reach), np.deg2rad(reach)
+    np.testing.assert_allclose(flat.curvatures, 2 * (COEFFICIENTS[1:4] - COEFFICIENTS[0]) * (np.sin(t) / t) ** 2, rtol=1e-5)
+    along = flat.directions.reshape(3, 12) @ AXES.T
     np.testing.assert_allclose(np.abs(along), np.eye(12)[1:4], atol=1e-3)
-    np.testing.assert_allclose(np.linalg.norm(found.directions.reshape(3, -1), axis=1), 1)
+    np.testing.assert_allclose(np.linalg.norm(flat.directions.reshape(3, -1), axis=1), 1)
 
 
-def test_a_plane_bends_with_the_sphere_alone():
+def test_a_plane_curves_with_the_sphere_alone():
     net = plane()
     best, t = optimal_input(net, "conv1", (1, 1, 2), NORM), np.deg2rad(30)
     expected = 2 * (np.cos(t) - 1) / t**2 * np.linalg.norm(net.parameters["conv1/weight"][1]) / NORM
-    found = hessian_invariances(net, best, count=2)
-    np.testing.assert_allclose(found.curvatures, expected, rtol=1e-6)
-    assert not found.directions[:, 0].any() and not found.directions[:, :, :2].any()  # what the unit does not see stays zero
+    flat = hessian_directions(net, best, count=2)
+    np.testing.assert_allclose(flat.curvatures, expected, rtol=1e-6)
+    assert not flat.directions[:, 0].any() and not flat.directions[:, :, :2].any()  # what the unit does not see stays zero
 
 
 def test_in_a_net_with_relus_the_curvature_is_measured_along_the_directions():
     net, t = tiny(), np.deg2rad(20)
     best = optimal_input(net, "fc3", 1, NORM)
-    found = hessian_invariances(net, best, count=2, reach=20)
-    flat = np.concatenate([best.x[None] / NORM, found.directions]).reshape(3, -1)
-    np.testing.assert_allclose(flat @ flat.T, np.eye(3), atol=1e-9)
-    for direction, curvature in zip(found.directions, found.curvatures, strict=True):
+    flat = hessian_directions(net, best, count=2, reach=20)
+    vectors = np.concatenate([best.x[None] / NORM, flat.directions]).reshape(3, -1)
+    np.testing.assert_allclose(vectors @ vectors.T, np.eye(3), atol=1e-9)
+    for direction, curvature in zip(flat.directions, flat.curvatures, strict=True):
         arc = np.cos(t) * best.x + np.sin(t) * NORM * np.stack([direction, -direction])
         both = gradient(net, arc, "fc3", 1)[0].sum()
         assert curvature == pytest.approx((both - 2 * best.value) / (NORM * t) ** 2, rel=1e-9)
-    assert found.curvatures[0] >= found.curvatures[1]
+    assert flat.curvatures[0] >= flat.curvatures[1]
 
 
 def test_tangent_coordinates_leave_lengths_and_leave_out_z():
@@ -63,10 +63,14 @@ def test_tangent_coordinates_leave_lengths_and_leave_out_z():
 def test_without_scipy_one_line_says_how_to_get_it(best, monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.sparse.linalg", None)
     with pytest.raises(ImportError, match=r"eigenvectors need SciPy: pip install 'npzf\[studies\]'"):
-        hessian_invariances(parabola(), best)
+        hessian_directions(parabola(), best)
 
 
 def test_count_and_reach_are_named(best):
-    for options, named in ({"count": 11}, "count is 11"), ({"reach": 90}, "reach 90"), ({"count": 0}, "count is 0"):
-        with pytest.raises(ValueError, match=f"{named}.*expected count from 1 to 10, reach between 0 and 90 degrees"):
-            hessian_invariances(parabola(), best, **options)
+    for options, named in (
+        ({"count": 11}, "count is 11, expected 1 to 10"),
+        ({"count": 0}, "count is 0, expected 1 to 10"),
+        ({"reach": 90}, "reach is 90, expected between 0 and 90 degrees"),
+    ):
+        with pytest.raises(ValueError, match=named):
+            hessian_directions(parabola(), best, **options)

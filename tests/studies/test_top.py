@@ -1,11 +1,13 @@
-"""Figure 2: the planted marks are found, in order, at their places, whatever the batches."""
+"""Figure 2: the planted marks come out in order, at their places, whatever the batches."""
 
 import numpy as np
 import pytest
 from assertions import normal
 from synthetic_images import ENERGY, MARK, marked, seeker
 
-from npzf.data import EvaluationBatches
+from npzf import layers
+from npzf.data import EvaluationBatches, SquareImages
+from npzf.network import Network
 from npzf.studies import TopActivations, projections_and_patches, top_activations
 
 STRENGTHS = [3, 0, 9, 1, 7, 9, 2]
@@ -14,7 +16,7 @@ PLACES = [(0, 0), (0, 0), (4, 5), (9, 9), (2, 7), (1, 1), (6, 3)]
 
 def find(count=4, batch=128, layers=("conv1",), strengths=STRENGTHS, places=PLACES):
     net, squares = seeker(), marked(strengths, places)
-    return top_activations(net, EvaluationBatches(squares, 12, batch, net.preprocessing), layers, count)
+    return top_activations(net, EvaluationBatches(squares, 12, batch, net.preprocessing), layers, count=count)
 
 
 def test_the_strongest_marks_are_found_at_their_places():
@@ -65,7 +67,7 @@ def test_what_is_kept_does_not_grow_with_the_images():
 
 
 def test_several_layers_in_one_pass_over_images_without_a_length():
-    tops = top_activations(seeker(), iter(EvaluationBatches(marked(STRENGTHS, PLACES), 12, 2)), ["conv1", "relu1", "fc"], 3)
+    tops = top_activations(seeker(), iter(EvaluationBatches(marked(STRENGTHS, PLACES), 12, 2)), ["conv1", "relu1", "fc"], count=3)
     np.testing.assert_array_equal(tops["relu1"].images[0], tops["conv1"].images[0])
     assert tops["fc"].images[1].tolist() == [2, 5, 4]
     assert not tops["fc"].rows.any() and not tops["fc"].columns.any()
@@ -91,7 +93,7 @@ def test_activations_that_are_not_positive_have_no_picture():
 def test_more_units_than_are_projected_together(monkeypatch):
     top = find(count=7)["conv1"]
     whole = projections_and_patches(seeker(), marked(STRENGTHS, PLACES), "conv1", top, [0])
-    monkeypatch.setattr("npzf.studies.top.TOGETHER", 2)
+    monkeypatch.setattr("npzf.studies.top.UNITS", 2)
     parts = projections_and_patches(seeker(), marked(STRENGTHS, PLACES), "conv1", top, [0])
     for one, other in zip(whole[0][0] + whole[1][0], parts[0][0] + parts[1][0], strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
@@ -109,3 +111,50 @@ def test_unknown_layers_and_no_images():
         find(layers=["conv2"])
     with pytest.raises(ValueError, match="number of images is 0"):
         top_activations(seeker(), [], ["conv1"])
+
+
+def upright():
+    """A net for crops of 8 x 12 pixels, whose map 0 finds the mark."""
+    net = Network((8, 12, 3), [("conv1", layers.Conv(1, 3)), ("relu1", layers.ReLU())], dtype="float64", weight_init=0.0)
+    net.parameters["conv1/weight"][0, :, :, 1] = MARK
+    return net
+
+
+def test_crops_that_are_not_square():
+    """Of 12 x 12 pixels the crop takes rows 2 to 9: a mark at (4, 5) lies at (2, 5), one at (0, 0) is cut."""
+    net, images = upright(), marked([3, 1, 5], [(4, 5), (0, 0), (7, 9)])
+    top = top_activations(net, images, ["relu1"], count=2)["relu1"]
+    assert top.images[0].tolist() == [2, 0] and top.values[0].tolist() == [5 * ENERGY, 3 * ENERGY]
+    assert list(zip(top.rows[0], top.columns[0], strict=True)) == [(5, 9), (2, 5)]
+    projections, patches = projections_and_patches(net, images, "relu1", top, [0])
+    for picture, patch, strength in zip(projections[0], patches[0], (5, 3), strict=True):
+        np.testing.assert_array_equal(patch[..., 1], strength * MARK)
+        np.testing.assert_array_equal(picture[..., 1], ENERGY * strength * MARK.astype(float))
+
+
+def equal(one, other):
+    for a, b in zip(vars(one).values(), vars(other).values(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_squares_and_batches_give_the_same():
+    net, images = seeker(), marked(STRENGTHS, PLACES)
+    expected = top_activations(net, images, ["conv1"], count=4)["conv1"]
+    batches = EvaluationBatches(images, 12, 3)
+    equal(top_activations(net, batches, ["conv1"], count=4)["conv1"], expected)
+    equal(top_activations(net, list(batches), ["conv1"], count=4)["conv1"], expected)
+
+
+def test_an_image_set_is_resized_to_eight_sevenths_of_the_crop():
+    net, source = seeker(), marked(STRENGTHS, PLACES).source
+    images = SquareImages(source, 14)
+    top = top_activations(net, source, ["conv1"], count=4)["conv1"]
+    equal(top, top_activations(net, images, ["conv1"], count=4)["conv1"])
+    patches = [projections_and_patches(net, one, "conv1", top, [0])[1][0] for one in (source, images)]
+    np.testing.assert_array_equal(*patches)
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_count_below_one_is_named(count):
+    with pytest.raises(ValueError, match=f"count is {count}, expected at least 1"):
+        top_activations(seeker(), marked(STRENGTHS, PLACES), ["conv1"], count=count)

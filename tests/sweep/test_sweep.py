@@ -30,17 +30,17 @@ class Stopping(EvaluationBatches):
 
 
 def tops(batches, state_file=None, net=None, layers=LAYERS, count=5):
-    found = top_activations(net or tiny(), batches, layers, count, state_file)
+    found = top_activations(net or tiny(), batches, layers, count=count, state_file=state_file)
     return [array for name in layers for array in vars(found[name]).values()]
 
 
-def surveyed(batches, state_file=None, net=None, layers=LAYERS, count=5, classes=3):
-    found = map_statistics(net or tiny(), batches, layers, count, classes, state_file)
-    state = found.state()
-    return [state[name] for name in sorted(state)] + [np.array(sorted(found.answers.items()), dtype=object)]
+def statistics(batches, state_file=None, net=None, layers=LAYERS, count=5):
+    found = map_statistics(net or tiny(), batches, layers, count=count, state_file=state_file)
+    arrays = [array for name in layers for _, array in sorted(found.layers[name].state().items())]
+    return [*arrays, found.class_images, found.images, np.array(sorted(found.predictions.items()), dtype=object)]
 
 
-STUDIES = [tops, surveyed]
+STUDIES = [tops, statistics]
 
 
 def equal(found, expected):
@@ -110,21 +110,27 @@ def another_net():
     return net
 
 
-OTHERS = {
-    "net": (tops, {"net": another_net()}),
-    "layers": (tops, {"layers": ["conv1"]}),
-    "count": (tops, {"count": 4}),
-    "study": (surveyed, {}),
-    "classes": (surveyed, {"classes": 0}),
-    "images": (tops, {"batches": Stopping(count=IMAGES + 1)}),
+def without_classes():
+    batches = Stopping()
+    batches.images.source.classes = ("",) * 3
+    return batches
+
+
+OTHERS = {  # what began the file, what is to resume it, and with what else
+    "net": (tops, tops, {"net": another_net()}),
+    "layers": (tops, tops, {"layers": ["conv1"]}),
+    "count": (tops, tops, {"count": 4}),
+    "study": (tops, statistics, {}),
+    "classes": (statistics, statistics, {"batches": without_classes()}),
+    "images": (tops, tops, {"batches": Stopping(count=IMAGES + 1)}),
 }
 
 
-@pytest.mark.parametrize(("study", "change"), OTHERS.values(), ids=OTHERS)
-def test_the_file_of_another_pass_is_refused_and_left_alone(study, change, tmp_path):
+@pytest.mark.parametrize(("first", "study", "change"), OTHERS.values(), ids=OTHERS)
+def test_the_file_of_another_pass_is_refused_and_left_alone(first, study, change, tmp_path):
     file = tmp_path / "file.h5"
     with pytest.raises(KeyboardInterrupt):
-        (surveyed if "classes" in change else tops)(Stopping(13), file)
+        first(Stopping(13), file)
     before = file.read_bytes()
     with pytest.raises(ValueError, match=r"file.h5 is of another net, image set or choice, expected these: .* remove the file"):
         study(**{"batches": Stopping(), "state_file": file, **change})

@@ -41,7 +41,7 @@ def layer_entry(net: Network, found: MapStatistics, name: str, stem: str, scales
         "values": [short(v[c]) for v, c in zip(maps.top.values, cut, strict=True)],
         "scales": [short(s) for s in scales],
         "images": [i[c].tolist() for i, c in zip(maps.top.images, cut, strict=True)],
-        "silent": maps.histograms.silent.tolist(),
+        "silent": maps.histograms.inactive.tolist(),
         "widths": short(maps.histograms.widths),
         "counts": [_to_the_last(counts) for counts in maps.histograms.counts],
         "classes": [c[m > 0].tolist() for c, m in zip(classes, means, strict=True)],
@@ -62,7 +62,7 @@ def image_entries(
     indices = {int(i) for maps in found.layers.values() for i in maps.top.images[maps.top.values > 0]}
     entries = {}
     for i in sorted(indices):
-        answer = found.answers.get(i)
+        answer = found.predictions.get(i)
         entries[i] = [PurePath(name(i)).name, label(i), *([said(answer[0]), short([answer[1]])[0]] if answer else [])]
     return entries
 
