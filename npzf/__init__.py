@@ -3,7 +3,7 @@
 from npzf.backend.threads import set_threads
 from npzf.deconvnet import project
 from npzf.losses import softmax, softmax_cross_entropy
-from npzf.models import alexnet, krizhevsky, small_zfnet, squeezenet, zfnet
+from npzf.models import alexnet, krizhevsky, small_zfnet, squeezenet, vgg16, zfnet
 from npzf.network import Network, truncated
 from npzf.predict import features, predict
 from npzf.serialization import load
@@ -26,5 +26,6 @@ __all__ = [
     "softmax_cross_entropy",
     "squeezenet",
     "truncated",
+    "vgg16",
     "zfnet",
 ]

@@ -1,6 +1,7 @@
-"""The nets, each as one literal table: ZFNet (figure 3), Krizhevsky's, a ZFNet for small images, AlexNet and SqueezeNet.
+"""The nets, each as literal rows that can be edited: ZFNet (figure 3), Krizhevsky's (Table 3 ablates both), and others.
 
-A row reads: name, layer with its maps and window, stride, ..., as figure 3 does.
+A row reads: name, layer with its maps and kernel size, stride, ..., as figure 3 does. Network builds any list of rows; rows.py
+leaves layers out, as Table 3 does.
 """
 
 from __future__ import annotations
@@ -14,14 +15,44 @@ from npzf.layers import (
     Flatten,
     FullyConnected,
     GlobalAveragePool,
+    LocalContrastNorm,
     LocalResponseNorm,
     MaxPool,
     ReLU,
 )
 from npzf.network import Network
 from npzf.preprocessing import Preprocessing
+from npzf.rows import Row
 
 PAPER_INITIAL = 1e-2  # section 3: weights initialised to 1e-2
+
+
+def zfnet_rows(
+    classes: int = 1000,
+    *,
+    conv3_to_5: tuple[int, int, int] = (384, 384, 256),
+    fc_units: int = 4096,
+    norm: str | None = "across",
+) -> list[Row]:
+    """The rows of ZFNet (figure 3), for 224x224x3 images; arguments as for zfnet."""
+    return [
+        ("conv1", Conv(96, 7, stride=2, ceil=True)),  # 224 -> 110, figure 3
+        ("relu1", ReLU()),
+        ("pool1", MaxPool(3, stride=2, ceil=True)),  # 110 -> 55
+        *_norm("norm1", norm),
+        ("conv2", Conv(256, 5, stride=2, ceil=True)),  # 55 -> 26
+        ("relu2", ReLU()),
+        ("pool2", MaxPool(3, stride=2, ceil=True)),  # 26 -> 13
+        *_norm("norm2", norm),
+        ("conv3", Conv(conv3_to_5[0], 3, pad=1)),
+        ("relu3", ReLU()),
+        ("conv4", Conv(conv3_to_5[1], 3, pad=1)),
+        ("relu4", ReLU()),
+        ("conv5", Conv(conv3_to_5[2], 3, pad=1)),
+        ("relu5", ReLU()),
+        ("pool5", MaxPool(3, stride=2, ceil=True)),  # 13 -> 6
+        *_classifier(fc_units, classes),
+    ]
 
 
 def zfnet(
@@ -31,32 +62,39 @@ def zfnet(
     dtype: Any = "float32",
     conv3_to_5: tuple[int, int, int] = (384, 384, 256),
     fc_units: int = 4096,
+    norm: str | None = "across",
     weight_init: str | float = PAPER_INITIAL,
 ) -> Network:
     """ZFNet (figure 3) for 224x224x3 images in about [-128, 128].
 
-    conv3_to_5: maps of layers 3, 4, 5; fc_units: units of layers 6 and 7 (Table 3 varies both); weight_init: standard deviation
-    of the initial weights, or "he".
+    conv3_to_5: maps of layers 3, 4, 5; fc_units: units of layers 6 and 7 (Table 3 varies both). norm: the contrast normalisation
+    of layers 1 and 2 (section 2), "across" maps (Krizhevsky et al. 2012), "local" (Jarrett et al. 2009), or None. weight_init:
+    standard deviation of the initial weights, or "he". ValueError for another norm.
     """
-    table = [
-        ("conv1", Conv(96, 7, stride=2, ceil=True)),  # 224 -> 110, figure 3
+    rows = zfnet_rows(classes, conv3_to_5=conv3_to_5, fc_units=fc_units, norm=norm)
+    return Network((224, 224, 3), rows, seed=seed, dtype=dtype, weight_init=weight_init)
+
+
+def krizhevsky_rows(classes: int = 1000, *, groups: int = 2, fc_units: int = 4096, norm: str | None = "across") -> list[Row]:
+    """The rows of the net of Krizhevsky et al. 2012, for 224x224x3 images; arguments as for krizhevsky."""
+    return [
+        ("conv1", Conv(96, 11, stride=4, ceil=True)),  # 224 -> 55
         ("relu1", ReLU()),
-        ("pool1", MaxPool(3, stride=2, ceil=True)),  # 110 -> 55
-        ("norm1", LocalResponseNorm()),
-        ("conv2", Conv(256, 5, stride=2, ceil=True)),  # 55 -> 26
+        *_norm("norm1", norm),
+        ("pool1", MaxPool(3, stride=2, ceil=True)),  # 55 -> 27
+        ("conv2", Conv(256, 5, pad=2, groups=groups)),
         ("relu2", ReLU()),
-        ("pool2", MaxPool(3, stride=2, ceil=True)),  # 26 -> 13
-        ("norm2", LocalResponseNorm()),
-        ("conv3", Conv(conv3_to_5[0], 3, pad=1)),
+        *_norm("norm2", norm),
+        ("pool2", MaxPool(3, stride=2, ceil=True)),  # 27 -> 13
+        ("conv3", Conv(384, 3, pad=1)),
         ("relu3", ReLU()),
-        ("conv4", Conv(conv3_to_5[1], 3, pad=1)),
+        ("conv4", Conv(384, 3, pad=1, groups=groups)),
         ("relu4", ReLU()),
-        ("conv5", Conv(conv3_to_5[2], 3, pad=1)),
+        ("conv5", Conv(256, 3, pad=1, groups=groups)),
         ("relu5", ReLU()),
         ("pool5", MaxPool(3, stride=2, ceil=True)),  # 13 -> 6
-        *_classifier(fc_units, fc_units, classes),
+        *_classifier(fc_units, classes),
     ]
-    return Network((224, 224, 3), table, seed=seed, dtype=dtype, weight_init=weight_init)
 
 
 def krizhevsky(
@@ -66,50 +104,28 @@ def krizhevsky(
     dtype: Any = "float32",
     groups: int = 2,
     fc_units: int = 4096,
+    norm: str | None = "across",
     weight_init: str | float = PAPER_INITIAL,
 ) -> Network:
     """The net of Krizhevsky et al. 2012 that the paper compares with; groups=1 gives it the paper's dense connections.
 
-    224x224x3 images in about [-128, 128]; fc_units: units of layers 6 and 7 (Table 3); weight_init as for zfnet.
+    224x224x3 images in about [-128, 128]; fc_units: units of layers 6 and 7 (Table 3); norm and weight_init as for zfnet.
     """
-    table = [
-        ("conv1", Conv(96, 11, stride=4, ceil=True)),  # 224 -> 55
-        ("relu1", ReLU()),
-        ("norm1", LocalResponseNorm()),
-        ("pool1", MaxPool(3, stride=2, ceil=True)),  # 55 -> 27
-        ("conv2", Conv(256, 5, pad=2, groups=groups)),
-        ("relu2", ReLU()),
-        ("norm2", LocalResponseNorm()),
-        ("pool2", MaxPool(3, stride=2, ceil=True)),  # 27 -> 13
-        ("conv3", Conv(384, 3, pad=1)),
-        ("relu3", ReLU()),
-        ("conv4", Conv(384, 3, pad=1, groups=groups)),
-        ("relu4", ReLU()),
-        ("conv5", Conv(256, 3, pad=1, groups=groups)),
-        ("relu5", ReLU()),
-        ("pool5", MaxPool(3, stride=2, ceil=True)),  # 13 -> 6
-        *_classifier(fc_units, fc_units, classes),
-    ]
-    return Network((224, 224, 3), table, seed=seed, dtype=dtype, weight_init=weight_init)
+    rows = krizhevsky_rows(classes, groups=groups, fc_units=fc_units, norm=norm)
+    return Network((224, 224, 3), rows, seed=seed, dtype=dtype, weight_init=weight_init)
 
 
-def small_zfnet(classes: int = 10, size: int = 96, *, seed: int = 0, dtype: Any = "float32") -> Network:
-    """ZFNet's layers with fewer maps, for size x size images of 64 to 160 pixels and a processor instead of a GPU.
-
-    Its second layer moves by 1 instead of 2, so that small images still give maps with places to look at in layers 3 to 5. It
-    is meant to learn within minutes from a thousand images, and to show what it has learned: hence input in about [-16, 16],
-    dropout 0.2, He initialisation above, and weights so small in layer 1, and smaller than He's in 2 to 5, that what a filter
-    learns soon outweighs the noise it began as. ZFNet's own N(0, 1e-2), [-128, 128] and 0.5 hardly train so small a net.
-    """
-    table = [
+def small_zfnet_rows(classes: int = 10, *, norm: str | None = "across") -> list[Row]:
+    """The rows of a ZFNet with fewer maps, for square images of 64 to 160 pixels; norm as for zfnet."""
+    return [
         ("conv1", Conv(32, 7, stride=2, ceil=True)),
         ("relu1", ReLU()),
         ("pool1", MaxPool(3, stride=2, ceil=True)),
-        ("norm1", LocalResponseNorm()),
+        *_norm("norm1", norm),
         ("conv2", Conv(64, 5, pad=2)),
         ("relu2", ReLU()),
         ("pool2", MaxPool(3, stride=2, ceil=True)),
-        ("norm2", LocalResponseNorm()),
+        *_norm("norm2", norm),
         ("conv3", Conv(96, 3, pad=1)),
         ("relu3", ReLU()),
         ("conv4", Conv(96, 3, pad=1)),
@@ -117,48 +133,64 @@ def small_zfnet(classes: int = 10, size: int = 96, *, seed: int = 0, dtype: Any 
         ("conv5", Conv(64, 3, pad=1)),
         ("relu5", ReLU()),
         ("pool5", MaxPool(3, stride=2, ceil=True)),
-        *_classifier(256, 256, classes, dropout=0.2),
+        *_classifier(256, classes, dropout=0.2),
     ]
-    net = Network((size, size, 3), table, seed=seed, dtype=dtype)
+
+
+def small_zfnet(
+    classes: int = 10, size: int = 96, *, seed: int = 0, dtype: Any = "float32", norm: str | None = "across"
+) -> Network:
+    """ZFNet's layers with fewer maps, for size x size images of 64 to 160 pixels and a processor instead of a GPU.
+
+    Its second layer has stride 1 instead of 2, so that layers 3 to 5 keep maps of several places. It is meant to learn from a
+    thousand images within minutes and to show what it has learned: hence input in about [-16, 16], dropout 0.2, He initialisation
+    above, and weights so small in layer 1, and smaller than He's in 2 to 5, that learned structure soon dominates the random
+    initialisation. ZFNet's own N(0, 1e-2), [-128, 128] and 0.5 hardly train so small a net. norm as for zfnet.
+    """
+    net = Network((size, size, 3), small_zfnet_rows(classes, norm=norm), seed=seed, dtype=dtype)
     net.preprocessing = Preprocessing(std=8.0)
     for name, share in {"conv1": 1e-2, "conv2": 0.7, "conv3": 0.7, "conv4": 0.7, "conv5": 0.7}.items():
         net.parameters[f"{name}/weight"] *= net.dtype.type(share)
     return net
 
 
-def alexnet(classes: int = 1000, *, seed: int = 0, dtype: Any = "float32") -> Network:
-    """Krizhevsky's net as in "one weird trick" (2014): no groups, no normalisation, fewer maps below; 224x224x3 images."""
-    table = [
-        ("conv1", Conv(64, 11, stride=4, pad=2)),
+def alexnet_rows(classes: int = 1000) -> list[Row]:
+    """The rows of Krizhevsky's net as in "one weird trick" (Krizhevsky 2014), for 224x224x3 images."""
+    return [
+        ("conv1", Conv(64, 11, stride=4, pad=2)),  # 224 -> 55
         ("relu1", ReLU()),
-        ("pool1", MaxPool(3, stride=2)),
+        ("pool1", MaxPool(3, stride=2)),  # 55 -> 27
         ("conv2", Conv(192, 5, pad=2)),
         ("relu2", ReLU()),
-        ("pool2", MaxPool(3, stride=2)),
+        ("pool2", MaxPool(3, stride=2)),  # 27 -> 13
         ("conv3", Conv(384, 3, pad=1)),
         ("relu3", ReLU()),
         ("conv4", Conv(256, 3, pad=1)),
         ("relu4", ReLU()),
         ("conv5", Conv(256, 3, pad=1)),
         ("relu5", ReLU()),
-        ("pool5", MaxPool(3, stride=2)),
-        *_classifier(4096, 4096, classes),
+        ("pool5", MaxPool(3, stride=2)),  # 13 -> 6
+        *_classifier(4096, classes),
     ]
-    return Network((224, 224, 3), table, seed=seed, dtype=dtype)
 
 
-def squeezenet(classes: int = 1000, *, seed: int = 0, dtype: Any = "float32") -> Network:
-    """SqueezeNet v1.1 (Iandola et al. 2016), whose fire modules concatenate two branches; 227x227x3 images."""
-    table = [
-        ("conv1", Conv(64, 3, stride=2)),
+def alexnet(classes: int = 1000, *, seed: int = 0, dtype: Any = "float32") -> Network:
+    """Krizhevsky's net as in "one weird trick" (2014): no groups, no normalisation, fewer maps below; 224x224x3 images."""
+    return Network((224, 224, 3), alexnet_rows(classes), seed=seed, dtype=dtype)
+
+
+def squeezenet_rows(classes: int = 1000) -> list[Row]:
+    """The rows of SqueezeNet v1.1 (Iandola et al. 2016), for 227x227x3 images."""
+    return [
+        ("conv1", Conv(64, 3, stride=2)),  # 227 -> 113
         ("relu1", ReLU()),
-        ("pool1", MaxPool(3, stride=2, ceil=True)),
+        ("pool1", MaxPool(3, stride=2, ceil=True)),  # 113 -> 56
         *_fire("fire2", 16, 64),
         *_fire("fire3", 16, 64),
-        ("pool3", MaxPool(3, stride=2, ceil=True)),
+        ("pool3", MaxPool(3, stride=2, ceil=True)),  # 56 -> 28
         *_fire("fire4", 32, 128),
         *_fire("fire5", 32, 128),
-        ("pool5", MaxPool(3, stride=2, ceil=True)),
+        ("pool5", MaxPool(3, stride=2, ceil=True)),  # 28 -> 14
         *_fire("fire6", 48, 192),
         *_fire("fire7", 48, 192),
         *_fire("fire8", 64, 256),
@@ -167,24 +199,83 @@ def squeezenet(classes: int = 1000, *, seed: int = 0, dtype: Any = "float32") ->
         ("conv10", Conv(classes, 1)),
         ("pool10", GlobalAveragePool()),
     ]
-    return Network((227, 227, 3), table, seed=seed, dtype=dtype)
 
 
-def _classifier(sixth: int, seventh: int, classes: int, dropout: float = 0.5) -> list[tuple]:  # dropout: section 3
+def squeezenet(classes: int = 1000, *, seed: int = 0, dtype: Any = "float32") -> Network:
+    """SqueezeNet v1.1 (Iandola et al. 2016), whose fire modules concatenate two branches; 227x227x3 images."""
+    return Network((227, 227, 3), squeezenet_rows(classes), seed=seed, dtype=dtype)
+
+
+def vgg16_rows(classes: int = 1000) -> list[Row]:
+    """The rows of VGG-16 (Simonyan & Zisserman 2014, Table 1, configuration D), for 224x224x3 images."""
+    return [
+        ("conv1_1", Conv(64, 3, pad=1)),
+        ("relu1_1", ReLU()),
+        ("conv1_2", Conv(64, 3, pad=1)),
+        ("relu1_2", ReLU()),
+        ("pool1", MaxPool(2, stride=2)),  # 224 -> 112
+        ("conv2_1", Conv(128, 3, pad=1)),
+        ("relu2_1", ReLU()),
+        ("conv2_2", Conv(128, 3, pad=1)),
+        ("relu2_2", ReLU()),
+        ("pool2", MaxPool(2, stride=2)),  # 112 -> 56
+        ("conv3_1", Conv(256, 3, pad=1)),
+        ("relu3_1", ReLU()),
+        ("conv3_2", Conv(256, 3, pad=1)),
+        ("relu3_2", ReLU()),
+        ("conv3_3", Conv(256, 3, pad=1)),
+        ("relu3_3", ReLU()),
+        ("pool3", MaxPool(2, stride=2)),  # 56 -> 28
+        ("conv4_1", Conv(512, 3, pad=1)),
+        ("relu4_1", ReLU()),
+        ("conv4_2", Conv(512, 3, pad=1)),
+        ("relu4_2", ReLU()),
+        ("conv4_3", Conv(512, 3, pad=1)),
+        ("relu4_3", ReLU()),
+        ("pool4", MaxPool(2, stride=2)),  # 28 -> 14
+        ("conv5_1", Conv(512, 3, pad=1)),
+        ("relu5_1", ReLU()),
+        ("conv5_2", Conv(512, 3, pad=1)),
+        ("relu5_2", ReLU()),
+        ("conv5_3", Conv(512, 3, pad=1)),
+        ("relu5_3", ReLU()),
+        ("pool5", MaxPool(2, stride=2)),  # 14 -> 7
+        *_classifier(4096, classes),
+    ]
+
+
+def vgg16(classes: int = 1000, *, seed: int = 0, dtype: Any = "float32") -> Network:
+    """VGG-16 (Simonyan & Zisserman 2014, configuration D): 3x3 convolutions only; 224x224x3 images."""
+    return Network((224, 224, 3), vgg16_rows(classes), seed=seed, dtype=dtype)
+
+
+def _norm(name: str, norm: str | None) -> list[Row]:
+    """One of the two contrast normalisations (section 2), or none."""
+    match norm:
+        case "across":
+            return [(name, LocalResponseNorm())]
+        case "local":
+            return [(name, LocalContrastNorm())]
+        case None:
+            return []
+    raise ValueError(f"norm is {norm!r}, expected 'across', 'local' or None")
+
+
+def _classifier(units: int, classes: int, dropout: float = 0.5) -> list[Row]:  # dropout: section 3
     """Layers 6 to 8, the same in every net of the paper."""
     return [
         ("flatten", Flatten()),
-        ("fc6", FullyConnected(sixth)),
+        ("fc6", FullyConnected(units)),
         ("relu6", ReLU()),
         ("drop6", Dropout(dropout)),
-        ("fc7", FullyConnected(seventh)),
+        ("fc7", FullyConnected(units)),
         ("relu7", ReLU()),
         ("drop7", Dropout(dropout)),
         ("fc8", FullyConnected(classes)),
     ]
 
 
-def _fire(name: str, squeeze: int, expand: int) -> list[tuple]:
+def _fire(name: str, squeeze: int, expand: int) -> list[Row]:
     """A fire module: 1x1 filters that squeeze, then 1x1 and 3x3 filters side by side, concatenated."""
     return [
         (f"{name}/squeeze1x1", Conv(squeeze, 1)),
