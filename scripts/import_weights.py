@@ -7,9 +7,9 @@ from pathlib import Path
 import cli
 
 import npzf
-from npzf.interop import alexnet_features, from_hwio
+from npzf.interop import from_hwio
 
-NETS = {"alexnet": alexnet_features, "squeezenet": npzf.squeezenet}
+NETS = {"alexnet": lambda: npzf.truncated(npzf.alexnet(), "pool5"), "squeezenet": npzf.squeezenet}
 
 
 def main(args) -> None:

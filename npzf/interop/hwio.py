@@ -13,20 +13,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from npzf.models import alexnet
 from npzf.network import INPUT, Network
 from npzf.preprocessing import Preprocessing
 
 FED = re.compile(r"(RGB|BGR) in \[0, ?(1|255)\],? minus mean(,? over std)?")
 EXAMPLE = "'RGB in [0,1], minus mean, over std'"
-
-
-def alexnet_features() -> Network:
-    """AlexNet's layers up to pool5 as a net of its own, its parameters 0: stored weights often end there."""
-    whole = alexnet()
-    names = list(whole.layers)
-    rows = [(name, whole.layers[name], whole.sources[name]) for name in names[: names.index("pool5") + 1]]
-    return Network(whole.input_shape, rows, weight_init=0.0)
 
 
 def from_hwio(net: Network, path: str | Path) -> Network:

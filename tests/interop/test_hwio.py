@@ -9,7 +9,7 @@ from assertions import close, normal
 
 from npzf import layers, squeezenet
 from npzf.data import centre_crop, decode
-from npzf.interop import alexnet_features, from_hwio
+from npzf.interop import from_hwio
 from npzf.network import Network
 from npzf.serialization import load
 
@@ -77,12 +77,6 @@ def test_saved_and_loaded_it_is_the_same_net(tmp_path):
     net.save(tmp_path / "net.h5")
     again, x = load(tmp_path / "net.h5"), np.full((1, 6, 6, 3), 100, np.uint8)
     np.testing.assert_array_equal(again.forward(again.preprocessing.apply(x)), net.forward(net.preprocessing.apply(x)))
-
-
-def test_alexnet_ends_at_pool5():
-    net = alexnet_features()
-    assert net.output_name == "pool5" and net.shapes["pool5"] == (6, 6, 256)
-    assert sum(p.size for p in net.parameters.values()) == 2_469_696
 
 
 def without(name):
