@@ -1,7 +1,11 @@
 """The same nets in PyTorch, layer by layer in its own NCHW operations, and a deconvnet written against them.
 
-PyTorch is the second opinion on every number of a whole net: nothing here calls npzf's mathematics.
+PyTorch is the second opinion on every number of a whole net: nothing here calls npzf's mathematics. Padding, of which PyTorch's
+layers know only the symmetric kind, is written into the array before each window moves (Windows).
 """
+
+import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +47,8 @@ class Twin:
         match layer:
             case layers.Conv():
                 weight, bias = self.parameters[f"{name}/weight"], self.parameters[f"{name}/bias"]
-                return F.conv2d(self._overhang(layer, x), weight, bias, layer.stride, layer.pad, groups=layer.groups)
+                windows = Windows.of(layer, x.shape)
+                return F.conv2d(windows.padded(x), weight, bias, windows.stride, groups=layer.groups)
             case layers.ReLU() if name in self.decisions:
                 return x * self.decisions[name]
             case layers.ReLU():
@@ -52,13 +57,18 @@ class Twin:
                 self.indices[name] = self.decisions[name]
                 return x.flatten(2).gather(2, self.indices[name].flatten(2)).view(self.indices[name].shape)
             case layers.MaxPool():
-                y, self.indices[name] = F.max_pool2d(
-                    x, layer.window, layer.stride, layer.pad, ceil_mode=layer.ceil, return_indices=True
-                )
+                windows = Windows.of(layer, x.shape)
+                y, places = F.max_pool2d(windows.padded(x, -math.inf), windows.window, windows.stride, return_indices=True)
+                self.indices[name] = windows.unpadded(places)
                 return y
+            case layers.AveragePool():
+                windows = Windows.of(layer, x.shape)
+                return windows.sums(x) / windows.counts(layer.count_padding)
             case layers.LocalResponseNorm():
                 alpha = layer.alpha * (1 if layer.alpha_divided_by_n else layer.n)  # PyTorch's is the mean's
                 return F.local_response_norm(x, layer.n, alpha, layer.beta, layer.k)
+            case layers.LocalContrastNorm():
+                return local_contrast_norm(x, layer.window, layer.sigma, layer.floor)
             case layers.Flatten():
                 return x.permute(0, 2, 3, 1).flatten(1)
             case layers.FullyConnected():
@@ -69,15 +79,11 @@ class Twin:
                 return x.mean((2, 3))
             case layers.Concatenate():
                 return torch.cat(inputs, 1)
+            case layers.Add():
+                return torch.stack(inputs).sum(0)
+            case layers.Softmax():
+                return F.softmax(x, 1)
         raise TypeError(f"no twin of {layer}")
-
-    @staticmethod
-    def _overhang(layer, x):
-        """Zeros to the right and below where a window that hangs over the border (ceil) sees them."""
-        if not layer.ceil:
-            return x
-        extra = [-(side + 2 * layer.pad - layer.window) % layer.stride for side in x.shape[2:]]
-        return F.pad(x, (0, extra[1], 0, extra[0]))
 
     def project(self, x, layer, seed):
         """The deconvnet: seed, in PyTorch's layout at the output of layer -> pixels; unpool, rectify, filter."""
@@ -96,17 +102,17 @@ class Twin:
         size = self.sizes[name]
         match layer:
             case layers.Conv():
-                weight = self.parameters[f"{name}/weight"]
-                full = self._overhang(layer, torch.empty(size)).shape[2:]
-                lost = [f + 2 * layer.pad - layer.window - (o - 1) * layer.stride for f, o in zip(full, y.shape[2:], strict=True)]
-                x = F.conv_transpose2d(y, weight, None, layer.stride, layer.pad, lost, layer.groups)
-                return [x[:, :, : size[2], : size[3]]]
+                return [Windows.of(layer, size).transposed(y, self.parameters[f"{name}/weight"], layer.groups)]
             case layers.ReLU():
                 return [F.relu(y)]
             case layers.MaxPool():
                 x = torch.zeros(*size[:2], size[2] * size[3], dtype=y.dtype)
                 return [x.scatter_add_(2, self.indices[name].flatten(2), y.flatten(2)).view(size)]
-            case layers.LocalResponseNorm() | layers.Dropout():
+            case layers.AveragePool():
+                windows = Windows.of(layer, size)
+                ones = torch.ones(size[1], 1, *windows.window, dtype=y.dtype)
+                return [windows.transposed(y / windows.counts(layer.count_padding), ones, size[1])]
+            case layers.LocalResponseNorm() | layers.LocalContrastNorm() | layers.Dropout() | layers.Softmax():
                 return [y]
             case layers.Flatten():
                 return [y.view(size[0], size[2], size[3], size[1]).permute(0, 3, 1, 2)]
@@ -117,7 +123,86 @@ class Twin:
             case layers.Concatenate():
                 maps = [self.net.shapes[source][2] for source in self.net.sources[name]]
                 return list(torch.split(y, maps, 1))
+            case layers.Add():
+                return [y] * len(self.net.sources[name])
         raise TypeError(f"no twin of {layer}")
+
+
+@dataclass
+class Windows:
+    """How the windows of a layer lie over maps of this size: rectangles, any padding, and the overhang of ceil.
+
+    size: H, W; pad: top, bottom, left, right; overhang: further rows below and columns at the right that the last window sees.
+    """
+
+    size: tuple
+    window: tuple
+    stride: tuple
+    pad: tuple
+    overhang: tuple
+
+    @classmethod
+    def of(cls, layer, shape):
+        window, stride = (v if isinstance(v, tuple) else (v, v) for v in (layer.window, layer.stride))
+        pad = layer.pad if isinstance(layer.pad, tuple) else (layer.pad, layer.pad)
+        top, bottom, left, right = pad if len(pad) == 4 else (pad[0], pad[0], pad[1], pad[1])
+        overhang = []
+        for side, before, after, k, s in zip(shape[2:], (top, left), (bottom, right), window, stride, strict=True):
+            lacking = -(side + before + after - k) % s if layer.ceil else 0
+            starts = side + before + after + lacking - k  # of the last window
+            overhang.append(0 if starts >= side + before else lacking)  # a window beyond the last pixel is none
+        return cls(tuple(shape[2:]), window, stride, (top, bottom, left, right), tuple(overhang))
+
+    def padded(self, x, value=0.0):
+        """x (N, C, H, W) with everything around it that windows see."""
+        top, bottom, left, right = self.pad
+        return F.pad(x, (left, right + self.overhang[1], top, bottom + self.overhang[0]), value=value)
+
+    def unpadded(self, places):
+        """Places row * W + column in the padded maps, as places in the maps."""
+        width = self.size[1] + self.pad[2] + self.pad[3] + self.overhang[1]
+        return (places // width - self.pad[0]) * self.size[1] + places % width - self.pad[2]
+
+    def sums(self, x):
+        """(N, C, H, W) -> (N, C, OH, OW), the sum of each window."""
+        return F.avg_pool2d(self.padded(x), self.window, self.stride, divisor_override=1)
+
+    def counts(self, padding):
+        """(OH, OW): pixels in each window, with the padding or without; what hangs over beyond it never counts."""
+        top, bottom, left, right = self.pad if padding else (0, 0, 0, 0)
+        counted = torch.zeros(1, 1, *self.size, dtype=torch.float64)
+        counted = self.padded(counted)
+        first = self.pad[0] - top, self.pad[2] - left
+        last = self.pad[0] + self.size[0] + bottom, self.pad[2] + self.size[1] + right
+        counted[:, :, first[0] : last[0], first[1] : last[1]] = 1
+        return F.avg_pool2d(counted, self.window, self.stride, divisor_override=1)[0, 0]
+
+    def transposed(self, y, weight, groups):
+        """y (N, O, OH, OW) through transposed filters -> (N, C, H, W)."""
+        sides = zip(self.size, self.pad[::2], self.pad[1::2], self.overhang, strict=True)
+        full = [sum(side) for side in sides]
+        moves = zip(full, y.shape[2:], self.window, self.stride, strict=True)
+        unseen = [side - k - (places - 1) * s for side, places, k, s in moves]  # where rounding down leaves pixels out
+        x = F.conv_transpose2d(y, weight, None, self.stride, 0, unseen, groups)
+        top, _, left, _ = self.pad
+        return x[:, :, top : top + self.size[0], left : left + self.size[1]]
+
+
+def local_contrast_norm(x, window, sigma, floor):
+    """Jarrett et al. 2009, section 3.1, on (N, C, H, W): weights sum to 1 over the maps and the pixels that exist."""
+    distance = torch.arange(window, dtype=x.dtype) - window // 2
+    line = torch.exp(-(distance**2) / (2 * sigma**2))
+    kernel = (line[:, None] * line[None, :])[None, None]
+
+    def mean(z):
+        weighted = F.conv2d(z.sum(1, keepdim=True), kernel, padding=window // 2)
+        return weighted / F.conv2d(torch.full_like(z[:1, :1], z.shape[1]), kernel, padding=window // 2)
+
+    v = x - mean(x)
+    variance = mean(v * v)
+    deviation = torch.where(variance > 0, torch.where(variance > 0, variance, 1).sqrt(), 0)  # no gradient at 0
+    level = deviation.mean((2, 3), keepdim=True)
+    return v / torch.maximum(deviation, level).clamp(min=floor)
 
 
 def nchw(x):
