@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from npzf.backend import is_device_array
+from npzf.graph import INPUT, Graph
 from npzf.layers import Gradients, ProjectionRules, Save
 from npzf.regions import Region
 from npzf.units import Unit, seed
 
-if TYPE_CHECKING:
-    from npzf.network import Network
-
-INPUT = "input"
 PAPER = ProjectionRules()
 
 
@@ -27,7 +25,7 @@ class Tape:
     layers: those that ran, in order; save: what they saved.
     """
 
-    net: Network
+    net: Graph
     save: Save
     layers: Sequence[str]
     activations: dict[str, Any] = field(default_factory=dict)
@@ -117,17 +115,15 @@ class Tape:
         """Name -> activations (U, ...) of these layers, for images that differ from this pass's in a region of the input alone.
 
         The pass must have recorded every layer. Only what the region can change is computed; the changed part grows from layer to
-        layer until it is all of a map. Layers that see everything, and kinds that know no regions, are computed in full. A GPU
-        computes whole images: it is fast enough to, and small windows would keep it waiting. ValueError if the pass did not.
+        layer until it is all of a map. Layers that see everything, and kinds that know no regions, are computed in full. So is
+        all on a GPU: it is fast enough to, and small windows would keep it waiting. ValueError if the pass did not.
         """
         net = self.net
         if self.activations.keys() != {INPUT, *net.layers}:
             recorded = ", ".join(self.activations)
             raise ValueError(f"layers of the pass are {recorded}, expected every layer of the net for an update")
-        if net.device == "cuda":
-            tape = net.record(region.whole(self.activations[INPUT]), layers)
-            return {name: tape[name] for name in layers}
-        changed: dict[str, Any] = {INPUT: region}
+        on_gpu = is_device_array(self.activations[INPUT])
+        changed: dict[str, Any] = {INPUT: region.whole(self.activations[INPUT]) if on_gpu else region}
         for name in self.layers:
             sources = net.sources[name]
             changed[name] = self._forward_region(name, [changed[source] for source in sources], sources)

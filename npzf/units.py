@@ -33,7 +33,7 @@ def index_of(y: Any, unit: Unit) -> tuple[Any, ...]:
 
 
 def argmax_position(y: Any, index: int | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns (N,) of the largest activation of a map, or of one map an image, in y (N, H, W, C); ties: first in raster order."""
+    """Rows and columns (N,) of the largest activation of a map, or of one map an image, in y (N, H, W, C); ties: the first."""
     maps = np.broadcast_to(index, len(y))
     best = [int(y[n, ..., m].reshape(-1).argmax()) for n, m in enumerate(maps.tolist())]
     rows, columns = np.unravel_index(np.array(best), y.shape[1:3])

@@ -12,7 +12,7 @@ ROWS = [  # lowest first; a room imports from its own row and from those below
     ["backend", "storage", "geometry", "preprocessing"],
     ["ops"],
     ["layers", "regions"],
-    ["network", "models", "rows", "tape", "units", "losses", "serialization"],
+    ["network", "models", "rows", "graph", "tape", "units", "losses", "serialization"],
     ["data"],
     ["sweep", "predict", "deconvnet", "interop"],
     ["explore", "render", "studies", "transfer", "training"],

@@ -14,8 +14,9 @@ class SGD:
     """velocity = momentum * velocity + gradient + decay * parameter; parameter -= rate * velocity; then the filter clip.
 
     Krizhevsky et al. 2012 keep the rate inside the velocity. At one rate that is the same; after the rate is lowered the velocity
-    would keep steps scaled by the old rate. rate: step per unit of gradient; decay: weight decay, on weights and biases alike (the
-    paper mentions none); filter_rms: the largest RMS of a filter of a conv layer, None for no clip. ValueError for other values.
+    would keep steps scaled by the old rate. rate: step per unit of gradient; decay: weight decay, on weights and biases alike
+    (the paper mentions none); filter_rms: the largest RMS of a filter of a conv layer, None for no clip. ValueError for other
+    values.
     """
 
     def __init__(
