@@ -1,11 +1,15 @@
 """Figure 2: the planted marks come out in order, at their places, whatever the batches."""
 
+from itertools import chain
+
 import numpy as np
 import pytest
-from assertions import normal
+from assertions import close, normal
 from synthetic_images import ENERGY, MARK, marked, seeker
+from tiny_training import squares, tiny
 
 from npzf import layers
+from npzf.backend import use_device
 from npzf.data import EvaluationBatches, SquareImages
 from npzf.network import Network
 from npzf.studies import TopActivations, projections_and_patches, top_activations
@@ -15,8 +19,8 @@ PLACES = [(0, 0), (0, 0), (4, 5), (9, 9), (2, 7), (1, 1), (6, 3)]
 
 
 def find(count=4, batch=128, layers=("conv1",), strengths=STRENGTHS, places=PLACES):
-    net, squares = seeker(), marked(strengths, places)
-    return top_activations(net, EvaluationBatches(squares, 12, batch, net.preprocessing), layers, count=count)
+    net, images = seeker(), marked(strengths, places)
+    return top_activations(net, EvaluationBatches(images, 12, batch, net.preprocessing), layers, count=count)
 
 
 def test_the_strongest_marks_are_found_at_their_places():
@@ -74,8 +78,8 @@ def test_several_layers_in_one_pass_over_images_without_a_length():
 
 
 def test_pictures_are_the_marks_beside_the_patches():
-    net, squares = seeker(), marked(STRENGTHS, PLACES)
-    projections, patches = projections_and_patches(net, squares, "conv1", find()["conv1"], [0])
+    net, images = seeker(), marked(STRENGTHS, PLACES)
+    projections, patches = projections_and_patches(net, images, "conv1", find()["conv1"], [0])
     for picture, patch, strength in zip(projections[0], patches[0], (9, 9, 7, 3), strict=True):
         assert patch.dtype == np.uint8
         np.testing.assert_array_equal(patch[..., 1], strength * MARK)
@@ -100,10 +104,10 @@ def test_more_units_than_are_projected_together(monkeypatch):
 
 
 def test_pictures_of_a_fully_connected_layer_are_whole_images():
-    net, squares = seeker(), marked(STRENGTHS, PLACES)
-    projections, patches = projections_and_patches(net, squares, "fc", find(layers=["fc"])["fc"], [1])
+    net, images = seeker(), marked(STRENGTHS, PLACES)
+    projections, patches = projections_and_patches(net, images, "fc", find(layers=["fc"])["fc"], [1])
     assert [picture.shape for picture in projections[0] + patches[0]] == [(12, 12, 3)] * 8
-    np.testing.assert_array_equal(patches[0][0], squares.source.pixels[2])
+    np.testing.assert_array_equal(patches[0][0], images.source.pixels[2])
 
 
 def test_unknown_layers_and_no_images():
@@ -158,3 +162,17 @@ def test_an_image_set_is_resized_to_eight_sevenths_of_the_crop():
 def test_a_count_below_one_is_named(count):
     with pytest.raises(ValueError, match=f"count is {count}, expected at least 1"):
         top_activations(seeker(), marked(STRENGTHS, PLACES), ["conv1"], count=count)
+
+
+def test_a_gpu_projects_single_units_in_their_regions_too(gpu, monkeypatch):
+    stays, goes, images = tiny(), tiny().to("cuda"), squares(6)
+    with use_device(None):
+        top = top_activations(stays, images, ["norm1"], count=2)["norm1"]
+        expected = projections_and_patches(stays, images, "norm1", top, [0, 2])
+    monkeypatch.setattr("npzf.studies.top.project", None)  # whole images
+    pictures = projections_and_patches(goes, images, "norm1", top, [0, 2])
+    for blocks, expected_blocks in zip(pictures, expected, strict=True):
+        assert [len(block) for block in blocks] == [2, 2]
+        for one, other in zip(chain(*blocks), chain(*expected_blocks), strict=True):
+            assert type(one) is np.ndarray
+            close(1.0 * one, 1.0 * other, 1e-10)
