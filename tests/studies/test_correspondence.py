@@ -161,13 +161,14 @@ def test_landmarks_of_another_kind_are_refused_in_one_line(tmp_path, text):
     assert "\n" not in str(caught.value)
 
 
-def test_images_that_are_not_square():
-    """A part in the corner that only a wide image has; the default square is a sixth of the shorter side."""
-    net = Network((12, 30, 3), [("same", layers.Conv(3, 1))], dtype="float64", weight_init=0.0)
+@pytest.mark.parametrize("shape", [(12, 30), (30, 12)])
+def test_images_that_are_not_square(shape):
+    """A part in the last corner; the default square is a sixth of the shorter side, and wholly inside at random places."""
+    net = Network((*shape, 3), [("same", layers.Conv(3, 1))], dtype="float64", weight_init=0.0)
     net.parameters["same/weight"][:, 0, 0] = np.eye(3)
-    x = np.ones((2, 12, 30, 3))
-    changes = sign_changes(net, x, {"corner": np.full((2, 2), [11, 29])}, ["same"], random_sets=4)["same"]
+    x, corner = np.ones((2, *shape, 3)), np.array(shape) - 1
+    changes = sign_changes(net, x, {"corner": np.stack([corner, corner])}, ["same"], random_sets=20)["same"]
     close(changes["corner"].zeros, 1 - 4 / (12 * 30), 1e-12)
     close(changes[RANDOM].zeros, 1 - 4 / (12 * 30), 1e-12)
     with pytest.raises(ValueError, match=r"part 'corner' is .*, expected 2 places inside the image"):
-        sign_changes(net, x, {"corner": np.full((2, 2), [29, 11])}, ["same"])
+        sign_changes(net, x, {"corner": np.stack([corner[::-1]] * 2)}, ["same"])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from assertions import close
 from synthetic_images import ENERGY, MARK, marked, seeker
 
 import npzf
@@ -77,11 +78,16 @@ def test_at_the_border_the_field_keeps_its_size_and_what_hangs_over_is_zero():
     np.testing.assert_array_equal(evolution.strip("conv1")[0, 0, ..., 1], value * expected)
 
 
-def test_a_field_as_large_as_the_image_is_not_cut():
-    net = Network((12, 12, 3), [("conv1", layers.Conv(2, 12))])
+@pytest.mark.parametrize("pad", [0, 1])
+def test_a_field_as_large_as_the_image_or_larger_is_not_cut(pad):
+    net = Network((12, 12, 3), [("conv1", layers.Conv(2, 12 + 2 * pad, pad=pad))], dtype="float64")
     evolution = Evolution(net, marked(*SQUARES), ["conv1"])
     evolution.add(net, 1)
-    assert evolution.strip("conv1").shape == (2, 1, 12, 12, 3)
+    strip, x = evolution.strip("conv1"), marked(*SQUARES).take(range(3))[0]
+    assert strip.shape == (2, 1, 12, 12, 3)
+    for m, values in enumerate(net.forward(x)[:, 0, 0].T):
+        expected = npzf.project(net, x[values.argmax()][None], "conv1", m)[0] if values.max() > 0 else np.zeros((12, 12, 3))
+        close(strip[m, 0], expected, 1e-12)
 
 
 def test_nets_loaded_again_give_what_the_net_in_training_gave(tmp_path):

@@ -125,7 +125,7 @@ def test_flat_directions_keep_more_of_the_value_than_random_directions():
     np.testing.assert_allclose(flat.curvatures, (np.array(sums) - 2 * best.value) / (NORM * t) ** 2, rtol=1e-9)
 
 
-@pytest.mark.parametrize("place", [(1, 3, 3), (0, 0, 0), (1, 6, 5)])
+@pytest.mark.parametrize("place", [(1, 3, 3), (0, 0, 0), (1, 6, 5), (0, 1, 5)])
 def test_a_unit_function_is_the_unit_in_the_whole_image(place):
     """Its value and its gradient, inside and at the border, though the net runs on a part of the image."""
     table = [("conv1", layers.Conv(3, 3, stride=2, pad=1)), ("relu1", layers.ReLU()), ("conv2", layers.Conv(2, 3, pad=1))]

@@ -65,6 +65,6 @@ def test_the_softmax_changes_nothing(study):
 
 def test_the_probabilities_are_the_nets_own():
     net = with_softmax()
-    maps = occlusion_map(net, X, 1, size=7)
-    close(maps.probability[:, 0, 0], net.forward(0 * X)[:, 1], 1e-12)
+    maps = occlusion_map(net, X, 1, size=7, grey=2.0)
+    close(maps.probability[:, 0, 0], net.forward(np.full_like(X, 2.0))[:, 1], 1e-12)
     close(maps.original_probability, net.forward(X)[:, 1], 1e-12)
