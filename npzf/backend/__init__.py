@@ -4,6 +4,7 @@ from npzf.backend.environment import describe
 from npzf.backend.gpu import (
     PRECISIONS,
     Gpu,
+    check_precision,
     device,
     empty,
     is_device_array,
@@ -26,6 +27,7 @@ __all__ = [
     "Kernel",
     "Parameter",
     "c_type",
+    "check_precision",
     "constant",
     "describe",
     "device",

@@ -16,6 +16,12 @@ from npzf.backend.source import kernel_folder, pasted
 PRECISIONS = ("fp32", "tf32")
 
 
+def check_precision(name: str) -> None:
+    """ValueError unless this is one of PRECISIONS."""
+    if name not in PRECISIONS:
+        raise ValueError(f"precision is {name!r}, expected {' or '.join(map(repr, PRECISIONS))}")
+
+
 class Gpu:
     """The current CUDA device, through CuPy; the tests put a device in its place that runs the same kernel files on the CPU."""
 
@@ -123,6 +129,7 @@ def to_numpy(array: Any) -> np.ndarray:
 
 def product(a: Any, b: Any, out: Any = None, precision: str = "fp32") -> Any:
     """The matrix product a @ b of arrays on the device, in one of PRECISIONS; written into `out` if there is one."""
+    check_precision(precision)
     return device().product(a, b, out, precision)
 
 

@@ -6,6 +6,7 @@ import pytest
 from cuda_on_cpu.module import Order
 from kernel_assertions import close, distance
 
+from npzf import backend
 from npzf.ops import PLAIN
 from npzf.ops.cuda import convolution as op
 
@@ -156,6 +157,18 @@ def test_too_many_numbers(runner):
     x = np.broadcast_to(np.float32(0), (200_000, 110, 110, 1))
     with pytest.raises(ValueError, match=r"shape .* is \(200000, 110, 110, 1\), expected at most 2147483647 numbers: take a"):
         op.convolve(x, np.zeros((1, 1, 1, 1), "f"))
+
+
+def test_an_unknown_precision_is_refused(runner, random):
+    x, weight, _, gy, options, adjoint = arrays("kernel", "float32", random)
+    for call in (
+        lambda: op.convolve(x, weight, **options, precision="fp16"),
+        lambda: op.convolve_transpose(gy, weight, x.shape[1:3], **adjoint, precision="fp16"),
+        lambda: op.filter_gradient(x, gy, weight, **adjoint, precision="fp16"),
+        lambda: backend.product(x[0, 0], weight[0, 0].T, precision="fp16"),
+    ):
+        with pytest.raises(ValueError, match="precision is 'fp16', expected 'fp32' or 'tf32'"):
+            call()
 
 
 @pytest.mark.parametrize("function", [op.convolve, op.convolve_naive])

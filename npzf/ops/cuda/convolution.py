@@ -118,6 +118,7 @@ def _classes(size: int, window: int, stride: int, pad: int) -> Iterator[tuple[in
 
 def _convolve(x: Any, weight: Any, bias: Any, y: Any, g: dict[str, int], groups: int, relu: bool, precision: str) -> None:
     """Chooses the kernel and the tile for the matrix product of geometry.cuh."""
+    backend.check_precision(precision)
     positions, group_out, kind = g["positions"], g["group_out"], backend.c_type(x.dtype)
     vec = launching.vector_width(g["maps"], x.dtype, x, weight)
     arguments, filter_bytes = (x, weight, bias, y, g, int(relu)), group_out * g["k_total"] * x.dtype.itemsize
@@ -142,6 +143,7 @@ def filter_gradient(
 ) -> Any:
     """A matrix product whose sum over the positions is split among the multiprocessors; always added up in the same order."""
     places, window, stride, pad = gy.shape[1:3], weight.shape[1:3], pair(stride), sides(pad)
+    backend.check_precision(precision)
     check_places(x.shape[1:3], places, window, stride, pad)
     launching.check_numbers(x.shape, gy.shape, weight.shape)
     g = geometry(x.shape, weight.shape, places, stride, pad, groups)
