@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from npzf.backend import is_device_array
+from npzf.backend.arrays import array_module
 from npzf.graph import INPUT, Graph
 from npzf.layers import Gradients, ProjectionRules, Save
 from npzf.regions import Region
@@ -122,8 +123,9 @@ class Tape:
         if self.activations.keys() != {INPUT, *net.layers}:
             recorded = ", ".join(self.activations)
             raise ValueError(f"layers of the pass are {recorded}, expected every layer of the net for an update")
-        on_gpu = is_device_array(self.activations[INPUT])
-        changed: dict[str, Any] = {INPUT: region.whole(self.activations[INPUT]) if on_gpu else region}
+        x = self.activations[INPUT]
+        region = replace(region, values=array_module(x).asarray(region.values))  # the pass's device, wherever they were made
+        changed: dict[str, Any] = {INPUT: region.whole(x) if is_device_array(x) else region}
         for name in self.layers:
             sources = net.sources[name]
             changed[name] = self._forward_region(name, [changed[source] for source in sources], sources)
