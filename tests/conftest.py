@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cuda_on_cpu.build import missing
-from cuda_on_cpu.device import CpuDevice
+from cuda_on_cpu.device import CpuDevice, CupyDevice
 from cuda_on_cpu.module import Options
 
 from npzf.backend import CudaError, Gpu, threads, to_numpy, use_device
@@ -48,7 +48,8 @@ def on_kernels():
     """The CUDA kernels, executed on the CPU."""
     if missing():
         pytest.skip(missing())
-    return Backend("kernels", CUDA, array=np.ascontiguousarray, device=CpuDevice())
+    device = CupyDevice()
+    return Backend("kernels", CUDA, array=device.copy, numpy=to_numpy, device=device)
 
 
 def on_gpu():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import cupy_on_cpu
 import numpy as np
 
 from cuda_on_cpu.build import SHIM
-from cuda_on_cpu.module import CpuModule, KernelError, Options
+from cuda_on_cpu.module import CpuKernel, CpuModule, KernelError, Options
 from npzf import backend
 
 
@@ -49,6 +51,39 @@ class CpuDevice:
         array = np.empty(shape, dtype)
         array.reshape(-1).view(np.uint8)[:] = 0xFF
         return array
+
+
+class CupyDevice(CpuDevice):
+    """The same, with arrays as strict as CuPy's: they become NumPy arrays only where to_numpy is called."""
+
+    array = cupy_on_cpu.Array
+
+    def compile(self, file: str, specialization: str) -> tuple[str, Callable]:
+        source, kernel = super().compile(file, specialization)
+        return source, _KernelOfArrays(kernel)
+
+    def copy(self, array: np.ndarray) -> cupy_on_cpu.Array:
+        return cupy_on_cpu.asarray(array)
+
+    def empty(self, shape: Sequence[int], dtype: Any) -> cupy_on_cpu.Array:
+        return cupy_on_cpu.Array(super().empty(shape, dtype))
+
+    def product(self, a: Any, b: Any, out: Any, precision: str) -> cupy_on_cpu.Array:
+        found = super().product(a.values, b.values, None if out is None else out.values, precision)
+        return cupy_on_cpu.Array(found)
+
+
+@dataclass
+class _KernelOfArrays:
+    """A CpuKernel that takes cupy_on_cpu's arrays."""
+
+    kernel: Callable
+    max_dynamic_shared_size_bytes: int = CpuKernel.max_dynamic_shared_size_bytes
+
+    def __call__(self, grid: Sequence[int], block: Sequence[int], args: Sequence[Any], shared_mem: int = 0) -> None:
+        self.kernel.max_dynamic_shared_size_bytes = self.max_dynamic_shared_size_bytes
+        args = [arg.values if isinstance(arg, cupy_on_cpu.Array) else arg for arg in args]
+        self.kernel(grid, block, args, shared_mem=shared_mem)
 
 
 def round_to_tf32(x: np.ndarray) -> np.ndarray:
