@@ -8,7 +8,7 @@ import copy
 import numpy as np
 import pytest
 from assertions import close
-from tiny_training import squares, tiny
+from tiny_training import rectangles, squares, tiny
 
 import npzf
 from npzf import backend
@@ -94,6 +94,19 @@ def test_branches(gpu):
     gscores = np.ones_like(expected)
     gx = to_numpy(goes.backward(to_same_device(gscores, found)))
     close(gx, on_cpu(stays.backward, gscores), TOLERANCE["float64"])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_gradients_through_rectangles_averages_and_a_softmax(gpu, dtype):
+    stays, goes = nets(dtype, rectangles)
+    goes.to("cuda")
+    x, gy = images(stays), np.random.default_rng(2).normal(size=(2, 3)).astype(dtype)
+    found = goes.forward(x, train=True)
+    close(to_numpy(found), on_cpu(stays.forward, x, train=True), TOLERANCE[dtype])
+    gx = to_numpy(goes.backward(to_same_device(gy, found)))
+    close(gx, on_cpu(stays.backward, gy), TOLERANCE[dtype])
+    for name, expected in stays.gradients.items():
+        close(to_numpy(goes.gradients[name]), expected, TOLERANCE[dtype])
 
 
 def test_tf32_rounds_a_little(gpu):

@@ -51,3 +51,21 @@ def tiny(dtype="float64", dropout=0.25, outputs=3, seed=0):
     net = Network((7, 7, 3), table, dtype=dtype, seed=seed)
     net.preprocessing = Preprocessing(np.full(3, 90.0), 64.0)
     return net
+
+
+def rectangles(dtype="float64"):
+    """Rectangles, four pads, averages and two branches that are concatenated: every kind of window that regions pass."""
+    table = [
+        ("conv1", layers.Conv(4, (2, 3), pad=(1, 0, 2, 1))),
+        ("relu1", layers.ReLU()),
+        ("pool1", layers.MaxPool((2, 3), (1, 2), pad=(0, 1), ceil=True)),
+        ("left", layers.Conv(3, 3, pad=1)),
+        ("right", layers.Conv(2, 1), ("pool1",)),
+        ("both", layers.Concatenate(), ("left", "right")),
+        ("average", layers.AveragePool(2, 2, pad=(1, 0, 0, 1), count_padding=False)),
+        ("conv2", layers.Conv(3, 2)),
+        ("flatten", layers.Flatten()),
+        ("fc", layers.FullyConnected(3)),
+        ("softmax", layers.Softmax()),
+    ]
+    return Network((7, 7, 3), table, dtype=dtype, seed=3)

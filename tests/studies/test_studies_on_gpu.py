@@ -6,35 +6,16 @@ from itertools import chain
 import numpy as np
 import pytest
 from assertions import close, normal
-from tiny_training import squares, tiny
+from tiny_training import rectangles, squares, tiny
 
 import npzf
-from npzf import backend, layers, studies
+from npzf import backend, studies
 from npzf.deconvnet import gradient, project_units
-from npzf.network import Network
 
 X = normal(3, 7, 7, 3)
 PHOTOGRAPHS = tiny().preprocessing.apply(np.random.default_rng(0).integers(0, 256, (2, 7, 7, 3), np.uint8))
 UNITS = np.array([0, 2, 1]), (np.array([1, 0, 3]), np.array([0, 4, 2]), np.array([3, 1, 0]))  # images, (maps, rows, columns)
 REGIONS = np.array([0, 2, 1]), (np.array([1, 0, 2]), np.array([0, 1, 2]), np.array([2, 1, 0]))
-
-
-def deep(dtype="float64"):
-    """Rectangles, four pads, averages and two branches that are concatenated: every kind of window that regions pass."""
-    table = [
-        ("conv1", layers.Conv(4, (2, 3), pad=(1, 0, 2, 1))),
-        ("relu1", layers.ReLU()),
-        ("pool1", layers.MaxPool((2, 3), (1, 2), pad=(0, 1), ceil=True)),
-        ("left", layers.Conv(3, 3, pad=1)),
-        ("right", layers.Conv(2, 1), ("pool1",)),
-        ("both", layers.Concatenate(), ("left", "right")),
-        ("average", layers.AveragePool(2, 2, pad=(1, 0, 0, 1), count_padding=False)),
-        ("conv2", layers.Conv(3, 2)),
-        ("flatten", layers.Flatten()),
-        ("fc", layers.FullyConnected(3)),
-        ("softmax", layers.Softmax()),
-    ]
-    return Network((7, 7, 3), table, dtype=dtype, seed=3)
 
 
 def evolution(net):
@@ -113,10 +94,10 @@ def test_a_study_is_the_same_there(gpu, study):
 
 @pytest.mark.parametrize("layer", ["pool1", "both", "average", "conv2"])
 def test_single_units_through_rectangles_and_branches(gpu, layer):
-    rows, columns, maps = deep().shapes[layer]
+    rows, columns, maps = rectangles().shapes[layer]
     unit = np.array([0, maps - 1, 1]), np.array([0, rows - 1, rows // 2]), np.array([columns - 1, 0, columns // 2])
-    compare(lambda net: project_units(net, X, layer, np.array([2, 0, 1]), unit), deep())
+    compare(lambda net: project_units(net, X, layer, np.array([2, 0, 1]), unit), rectangles())
 
 
 def test_predictions_and_occlusion_of_a_net_that_ends_in_a_softmax(gpu):
-    compare(lambda net: [npzf.predict(net, X, 2), studies.occlusion_map(net, X[:1], 1, size=3, step=2).probability], deep())
+    compare(lambda net: [npzf.predict(net, X, 2), studies.occlusion_map(net, X[:1], 1, size=3, step=2).probability], rectangles())
