@@ -149,7 +149,7 @@ def average_pool_transpose(y, size, window, stride, pad=0, ceil=False, count_pad
     return x
 
 
-def across_maps(x, n, k, a, beta):
+def local_response_norm(x, n, k, a, beta):
     y = np.zeros(x.shape)
     for *pixel, c in np.ndindex(*x.shape):
         near = [float(x[*pixel, d]) for d in range(c - n // 2, c + (n - 1) // 2 + 1) if 0 <= d < x.shape[3]]
@@ -157,7 +157,7 @@ def across_maps(x, n, k, a, beta):
     return y
 
 
-def local(x, window, sigma, floor):
+def local_contrast_norm(x, window, sigma, floor):
     """Local contrast normalisation: subtract the weighted mean, divide by max(deviation, its mean, floor)."""
     y, half = np.zeros(x.shape), window // 2
 
@@ -204,7 +204,7 @@ def softmax_gradient(y, gy):
     return gx
 
 
-def softmax_cross_entropy(scores, labels):
+def cross_entropy(scores, labels):
     loss, gscores = 0.0, np.zeros(scores.shape)
     for n, label in enumerate(labels):
         total = sum(exp(float(s)) for s in scores[n])

@@ -51,15 +51,15 @@ def test_an_array_with_a_nan_or_of_another_shape():
 def test_normalisation_with_a_window_off_by_one():
     """n = 4 instead of 5 leaves out the last map; for even n the window may also lie on the wrong side."""
     x = normal(2, 3, 4, 9)
-    rejects(close, CPU.local_response_norm(x, 4, 2.0, 1.0, 0.75), naive.across_maps(x, 5, 2.0, 1.0, 0.75), 1e-2)
+    rejects(close, CPU.local_response_norm(x, 4, 2.0, 1.0, 0.75), naive.local_response_norm(x, 5, 2.0, 1.0, 0.75), 1e-2)
     mirrored = CPU.local_response_norm(x[..., ::-1], 4, 2.0, 1.0, 0.75)[..., ::-1]
-    rejects(close, mirrored, naive.across_maps(x, 4, 2.0, 1.0, 0.75), 1e-2)
+    rejects(close, mirrored, naive.local_response_norm(x, 4, 2.0, 1.0, 0.75), 1e-2)
 
 
 def test_with_the_usual_alpha_that_window_would_pass_in_float32():
     """Why the constants here are large: with alpha = 1e-4 the wrong window passes a tolerance of 1e-3."""
     x = normal(2, 3, 4, 9)
-    close(CPU.local_response_norm(x, 4, 2.0, 1e-4 / 5, 0.75), naive.across_maps(x, 5, 2.0, 1e-4 / 5, 0.75), 1e-3)
+    close(CPU.local_response_norm(x, 4, 2.0, 1e-4 / 5, 0.75), naive.local_response_norm(x, 5, 2.0, 1e-4 / 5, 0.75), 1e-3)
 
 
 def test_a_normalisation_gradient_through_the_unmirrored_window():

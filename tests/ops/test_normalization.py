@@ -58,15 +58,15 @@ def by_torch(function, x, gy):
 
 @across
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_across_maps_equals_loops(backend, maps, n, k, a, beta, dtype):
+def test_local_response_norm_equals_loops(backend, maps, n, k, a, beta, dtype):
     x = normal(2, 3, 4, maps, dtype=dtype)
     y = backend.run("local_response_norm", x, n, k, a, beta)
     assert y.dtype == dtype
-    close(y, naive.across_maps(x, n, k, a, beta), TOLERANCE[dtype])
+    close(y, naive.local_response_norm(x, n, k, a, beta), TOLERANCE[dtype])
 
 
 @across
-def test_across_maps_and_its_gradient_equal_torch(backend, maps, n, k, a, beta):
+def test_local_response_norm_and_its_gradient_equal_torch(backend, maps, n, k, a, beta):
     x, gy = normal(2, 3, 4, maps), normal(2, 3, 4, maps, seed=1)
 
     def function(x):  # torch's alpha is that of the mean
@@ -81,7 +81,7 @@ def test_across_maps_and_its_gradient_equal_torch(backend, maps, n, k, a, beta):
 
 
 @across
-def test_across_maps_gradient(backend, maps, n, k, a, beta):
+def test_local_response_norm_gradient(backend, maps, n, k, a, beta):
     x = normal(2, 3, 4, maps)
     gradcheck.gradient(
         lambda x: backend.run("local_response_norm", x, n, k, a, beta),
@@ -92,9 +92,9 @@ def test_across_maps_gradient(backend, maps, n, k, a, beta):
 
 @given(maps=st.integers(1, 12), n=st.integers(1, 14))
 @settings(deadline=None, derandomize=True, max_examples=40)
-def test_any_window_across_any_maps(backend, maps, n):
+def test_local_response_norm_of_any_window_and_maps(backend, maps, n):
     x = normal(1, 1, 2, maps)
-    close(backend.run("local_response_norm", x, n, 1.0, 1.0, 0.75), naive.across_maps(x, n, 1.0, 1.0, 0.75), 1e-12)
+    close(backend.run("local_response_norm", x, n, 1.0, 1.0, 0.75), naive.local_response_norm(x, n, 1.0, 1.0, 0.75), 1e-12)
     gradcheck.gradient(
         lambda x: backend.run("local_response_norm", x, n, 1.0, 1.0, 0.75),
         lambda gy: backend.run("local_response_norm_gradient", x, gy, n, 1.0, 1.0, 0.75),
@@ -104,15 +104,15 @@ def test_any_window_across_any_maps(backend, maps, n):
 
 @local
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_local_equals_loops(backend, size, window, sigma, floor, dtype):
+def test_local_contrast_norm_equals_loops(backend, size, window, sigma, floor, dtype):
     x = normal(*size, dtype=dtype)
     y = backend.run("local_contrast_norm", x, window, sigma, floor)
     assert y.dtype == dtype
-    close(y, naive.local(x, window, sigma, floor), TOLERANCE[dtype])
+    close(y, naive.local_contrast_norm(x, window, sigma, floor), TOLERANCE[dtype])
 
 
 @local
-def test_local_and_its_gradient_equal_torch(backend, size, window, sigma, floor):
+def test_local_contrast_norm_and_its_gradient_equal_torch(backend, size, window, sigma, floor):
     x, gy = normal(*size), normal(*size, seed=1)
     y, gx = by_torch(lambda x: local_by_torch(x, window, sigma, floor), x, gy)
     close(backend.run("local_contrast_norm", x, window, sigma, floor), y, TORCH)
@@ -123,7 +123,7 @@ def test_local_and_its_gradient_equal_torch(backend, size, window, sigma, floor)
 
 
 @local
-def test_local_gradient(backend, size, window, sigma, floor):
+def test_local_contrast_norm_gradient(backend, size, window, sigma, floor):
     x = normal(*size)
     gradcheck.gradient(
         lambda x: backend.run("local_contrast_norm", x, window, sigma, floor),
@@ -138,7 +138,7 @@ def test_a_flat_image_becomes_zero_and_its_gradient_is_finite(backend):
     assert np.isfinite(backend.run("local_contrast_norm_gradient", x, normal(*x.shape), 5, 1.3, 1e-4)).all()
 
 
-def test_local_contrast_takes_no_notice_of_brightness_and_contrast(backend):
+def test_local_contrast_norm_takes_no_notice_of_brightness_and_contrast(backend):
     x = normal(2, 9, 7, 3)
     y = backend.run("local_contrast_norm", x, 5, 1.3, 1e-9)
     close(backend.run("local_contrast_norm", 7 * x + 3, 5, 1.3, 1e-9), y, 1e-11)
