@@ -35,7 +35,17 @@ def convolve(
     return y
 
 
-def convolve_naive(x: Any, weight: Any, bias: Any = None, *, stride=1, pad=0, groups=1, ceil=False, relu=False) -> Any:
+def convolve_naive(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: int | Pair = 1,
+    pad: int | Pair | Sides = 0,
+    groups: int = 1,
+    ceil: bool = False,
+    relu: bool = False,
+) -> Any:
     """The first rung of the ladder in kernels/README.md: one thread an output; what the other kernels are compared with."""
     g, y = _forward(x, weight, stride, pad, groups, ceil)
     grid, kernel = (-(-y.size // launching.THREADS),), f"convolve_naive<{backend.c_type(x.dtype)}>"
