@@ -38,8 +38,8 @@ class LayerStatistics:
     top: the strongest of all images.
     histograms: how often each map had which activation.
     sums (classes, maps): of the activations above 0, by class.
-    places (maps, rows, columns): how many activations above 0 lay there, in cells of `cell` x `cell` units; a vector has one
-    place.
+    places (maps, rows, columns): how many activations above 0 lay there, in cells of `cell` x `cell` units; (maps, 1, 1) for a
+    vector.
     """
 
     def __init__(self, shape: tuple[int, ...], count: int, classes: int, dtype: np.dtype):

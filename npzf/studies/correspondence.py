@@ -70,7 +70,7 @@ def sign_changes(
     original = features(net, x, layers)
     changes: dict[str, dict[str, SignChanges]] = {name: {} for name in layers}
     for part, sets in _corners(x.shape[:3], parts, size, random_sets, seed).items():
-        # All N images at once, as above: features that the square cannot affect keep their bits, and their sign is 0
+        # In the batches of the original: features that the square cannot affect keep their bits, and their sign is 0
         activations = [features(net, mask(x, corners, size), layers) for corners in sets]
         for name in layers:
             changes[name][part] = _compare(np.sign(original[name] - y[name]).reshape(len(x), -1) for y in activations)

@@ -17,9 +17,8 @@ EPOCHS = (1, 2, 5, 10, 20, 30, 40, 64)  # figure 4
 class Evolution:
     """Collects, net by net, the projections of a random choice of maps of each layer (figure 4).
 
-    The nets are one net at several moments of its training, or its checkpoints; of the first one, net, only the architecture
-    counts. maps: how many maps of each layer, at most all; seed: of their choice. ValueError for an unknown layer, and maps below
-    1.
+    The nets are one net at several moments of its training, or its checkpoints; of net, the first one, only the architecture
+    counts. maps: how many of each layer, at most all; seed: of their choice. ValueError for an unknown layer, and maps below 1.
 
     maps: layer -> numbers of the chosen maps.
     epochs: those added so far.
@@ -42,8 +41,7 @@ class Evolution:
     def add(self, net: Network, epoch: int, *, batch: int = IMAGES) -> None:
         """Projects each map's strongest activation over all images in this net, the one of that epoch.
 
-        batch: images in one pass. ValueError for a net whose layers have other names, shapes or receptive fields than the
-        first's.
+        batch: images in one pass. ValueError for layers of other names, shapes or receptive fields than the first net's.
         """
         self._check(net, epoch)
         tops = top_activations(net, evaluation_batches(net, self.images, batch), self.maps, count=1)

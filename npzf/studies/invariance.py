@@ -59,6 +59,8 @@ def transformation_curves(
     x = as_batch(x, net.dtype)
     labels = class_labels(net, labels, len(x))
     values = default_amounts(kind, x.shape[1]) if amounts is None else np.asarray(amounts, np.float64)
+    for amount in values:
+        check_transformation(kind, amount)
     if batch < 1:
         raise ValueError(f"batch is {batch}, expected at least 1 amount")
     colour, names = mean_colour(net), [*layers, net.scores_name]
@@ -79,29 +81,33 @@ def transformation_curves(
 
 def default_amounts(kind: str, height: int) -> np.ndarray:
     """The amounts of figure 5 for photographs of this height in pixels; ValueError for an unknown kind."""
+    check_transformation(kind, 1.0)
+    return np.rint(AMOUNTS[kind] * height / 224) if kind == "translation" else AMOUNTS[kind]
+
+
+def check_transformation(kind: str, amount: float) -> None:
+    """ValueError for an unknown kind, and a scale that is not positive."""
     if kind not in AMOUNTS:
         raise ValueError(f"kind is {kind!r}, expected one of {', '.join(AMOUNTS)}")
-    return np.rint(AMOUNTS[kind] * height / 224) if kind == "translation" else AMOUNTS[kind]
+    if kind == "scale" and not amount > 0:
+        raise ValueError(f"amount is {amount:g}, expected a scale above 0")
 
 
 def transform(photograph: np.ndarray, kind: str, amount: float, colour: Sequence[int]) -> np.ndarray:
     """A photograph uint8 (H, W, 3) translated down by pixels, scaled by a factor or rotated by degrees; same shape.
 
     Scale and rotation leave the middle in place. Pixels are interpolated bilinearly; what lies outside of the photograph gets
-    this colour, R G B in [0, 255]. ValueError for an unknown kind, and a scale that is not positive.
+    this colour, R G B in [0, 255]. ValueError as check_transformation.
     """
+    check_transformation(kind, amount)
     height, width = photograph.shape[:2]
     a, b, shift = 1.0, 0.0, 0.0
     if kind == "translation":
         shift = amount
     elif kind == "scale":
-        if not amount > 0:
-            raise ValueError(f"amount is {amount:g}, expected a scale above 0")
         a = 1 / amount
-    elif kind == "rotation":
-        a, b = np.round([np.cos(np.deg2rad(amount)), -np.sin(np.deg2rad(amount))], 12)  # a quarter turn is exact
     else:
-        raise ValueError(f"kind is {kind!r}, expected one of {', '.join(AMOUNTS)}")
+        a, b = np.round([np.cos(np.deg2rad(amount)), -np.sin(np.deg2rad(amount))], 12)  # a quarter turn is exact
     y, x = height / 2, width / 2
     # Pillow takes the map from target to source: (a x + b y + c, d x + e y + f)
     source = (a, b, x - a * x - b * y, -b, a, y + b * x - a * y - shift)

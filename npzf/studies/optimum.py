@@ -79,7 +79,7 @@ def optimal_input(
         )
     z, value, gradient = ascend(function.value_and_gradient, z, steps)
     cosine = (gradient * z).sum() / (np.linalg.norm(gradient) * norm)
-    angle = float(np.rad2deg(np.arccos(min(cosine, 1.0))))
+    angle = float(np.rad2deg(np.arccos(np.clip(cosine, -1, 1))))
     return OptimalInput(layer, function.unit, function.image(z), value, angle, norm, spectrum_exponent, function.patch)
 
 

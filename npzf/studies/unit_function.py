@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from npzf.backend import to_numpy
 from npzf.deconvnet import gradient
 from npzf.network import Network
+from npzf.predict import features
 from npzf.units import index_of
 
 Unit = int | tuple[int, int, int]
@@ -15,8 +15,7 @@ Unit = int | tuple[int, int, int]
 class UnitFunction:
     """A unit's value as a function of a whitened image z (h, w, C) of its receptive field; the net runs on no more than it needs.
 
-    spectrum_exponent: the image is z with its amplitudes divided by frequency to this power, on average by 1; 0 leaves z as it
-    is.
+    spectrum_exponent: the image is z with its amplitudes divided by frequency to this power, on average by 1; 0 changes nothing.
     ValueError for a layer or unit that does not exist.
 
     unit: (map, row, column), the place in the middle if a map alone was given; a number in a fully connected layer.
@@ -54,7 +53,7 @@ class UnitFunction:
 
     def values(self, x: np.ndarray) -> np.ndarray:
         """The unit's values (N,) for images x (N, H, W, C), whatever their spectrum."""
-        y = to_numpy(self.net.forward(x[:, *self.window], upto=self.layer))
+        y = features(self.net, x[:, *self.window], [self.layer])[self.layer]
         return y[index_of(y, self.inner_unit)]
 
     def value_and_gradient(self, z: np.ndarray) -> tuple[float, np.ndarray]:

@@ -41,6 +41,7 @@ def test_no_step_leads_too_far_where_every_curvature_is_below_zero():
     x = optimum.x.reshape(-1)
     close(x * np.sign(x @ AXES[0]), NORM * AXES[0], 1e-3)
     assert optimum.value == pytest.approx(-5 * NORM**2, rel=1e-6)
+    assert optimum.angle == pytest.approx(180, abs=0.1)
 
 
 @pytest.mark.parametrize("reach", [5.0, 30.0])
