@@ -194,6 +194,8 @@ def test_only_activations_that_follow_directly_go():
     assert names(without(rows[:3], "pool1")) == "conv1 relu1"
     with pytest.raises(ValueError, match="names leave 'relu2' last"):
         without([*rows, ("end", Conv(2, 1), ("relu1",))], "end")
+    another = [("one", Conv(2, 1)), ("other", Conv(2, 1), ("input",)), ("relu_one", ReLU(), ("one",))]
+    assert names(without(another, "other")) == "one relu_one"
     assert names(without(zfnet_rows(), "relu6")) == (ZFNET + CLASSIFIER).replace(" relu6", "")
 
 
