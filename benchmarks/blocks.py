@@ -6,6 +6,7 @@ python benchmarks/blocks.py --batch 16
 import argparse
 import statistics
 import time
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def main():
         for side, maps, out, window, stride, pad in LAYERS.values():
             x = rng.standard_normal((args.batch, side, side, maps), np.float32)
             weight = rng.standard_normal((out, window, window, maps), np.float32)
-            options = {"stride": stride, "pad": pad}
+            options: dict[str, Any] = {"stride": stride, "pad": pad}
             gy = convolution.convolve(x, weight, ceil=True, **options)
             forward = milliseconds(lambda: convolution.convolve(x, weight, ceil=True, **options), args.rounds)  # noqa: B023
             gradient = milliseconds(lambda: convolution.filter_gradient(x, gy, weight, **options), args.rounds)  # noqa: B023

@@ -112,7 +112,7 @@ def peak(which, batch, count):
 
 
 def three(which, batch, count):
-    side = {"npzf": Ours, "PyTorch": Torch}[which](batch, count)
+    side = Ours(batch, count) if which == "npzf" else Torch(batch, count)
     for _ in range(3):
         side.step()
     status = Path("/proc/self/status").read_text()  # ru_maxrss would count the parent's memory before exec
@@ -132,7 +132,7 @@ def main():
     result = {"machine": f"{processor()}, {args.threads} threads", "batch": args.batch}
     result["versions"] = f"numpy {np.__version__}, torch {torch.__version__}"
     for what in ("forward", "step"):
-        times = {name: [] for name in sides}
+        times: dict[str, list[float]] = {name: [] for name in sides}
         for turn in range(args.rounds + 1):
             for name, side in sides.items():
                 milliseconds = timed(getattr(side, what))

@@ -69,7 +69,7 @@ class Field:
     offset: Pair = (0, 0)
     whole: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("size", "stride", "offset"):
             object.__setattr__(self, name, pair(getattr(self, name)))
 

@@ -28,7 +28,7 @@ class Conv(Layer):
     groups: int = 1
     ceil: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_positive("Conv", maps=self.maps, window=self.window, stride=self.stride, groups=self.groups)
         if self.maps % self.groups:
             raise ValueError(f"Conv: maps is {self.maps}, expected a multiple of groups, {self.groups}")

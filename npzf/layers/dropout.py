@@ -21,7 +21,7 @@ class Dropout(Pointwise):
 
     rate: float = 0.5  # section 3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.rate < 1:
             raise ValueError(f"Dropout: rate is {self.rate}, expected at least 0 and below 1")
 

@@ -43,7 +43,7 @@ class FullyConnected(Layer):
     units: int
     local = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_positive("FullyConnected", units=self.units)
 
     def shape(self, shape: Shape) -> Shape:

@@ -41,7 +41,7 @@ class ProjectionRules:
     norm_gradient: bool = False
     relu: str = "deconvnet"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.relu not in BACKWARD_RELUS:
             raise ValueError(f"relu is {self.relu!r}, expected one of {', '.join(BACKWARD_RELUS)}")
 

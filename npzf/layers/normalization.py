@@ -49,7 +49,7 @@ class LocalResponseNorm(_Norm, Pointwise):
     beta: float = 0.75
     alpha_divided_by_n: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_positive("LocalResponseNorm", n=self.n)
         if not isinstance(self.alpha_divided_by_n, bool | np.bool_):
             raise ValueError(f"LocalResponseNorm: alpha_divided_by_n is {self.alpha_divided_by_n!r}, expected True or False")
@@ -78,7 +78,7 @@ class LocalContrastNorm(_Norm):
     floor: float = 1e-4
     local = False  # the mean deviation is that of the whole image
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_positive("LocalContrastNorm", window=self.window)
         if self.window % 2 == 0 or self.sigma <= 0 or self.floor <= 0:
             raise ValueError(

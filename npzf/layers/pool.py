@@ -21,7 +21,7 @@ class _Pool(Layer):
     pad: int | Pair | Sides
     ceil: bool
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_positive(type(self).__name__, window=self.window, stride=self.stride)
 
     def shape(self, shape: Shape) -> Shape:
