@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from npzf.layers import Conv, Dropout, FullyConnected, Layer, ReLU
-from npzf.tape import INPUT
+from npzf.graph import INPUT
 
 Row = tuple[str, Layer] | tuple[str, Layer, tuple[str, ...]]  # name, layer, sources if not the row before
 
