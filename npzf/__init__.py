@@ -2,11 +2,13 @@
 
 from npzf.backend.threads import set_threads
 from npzf.deconvnet import project
+from npzf.layers import ProjectionRules, Save
 from npzf.losses import softmax, softmax_cross_entropy
 from npzf.models import alexnet, krizhevsky, small_zfnet, squeezenet, vgg16, zfnet
 from npzf.network import Network, truncated
 from npzf.predict import features, predict
 from npzf.serialization import load
+from npzf.tape import Tape
 from npzf.training.sgd import SGD
 
 __version__ = "0.1.0"
@@ -14,6 +16,9 @@ __version__ = "0.1.0"
 __all__ = [
     "SGD",
     "Network",
+    "ProjectionRules",
+    "Save",
+    "Tape",
     "alexnet",
     "features",
     "krizhevsky",

@@ -1,4 +1,4 @@
-"""A net as a graph (section 2, figure 3): named layers in order and what feeds them; sizes, receptive fields, choices of layers."""
+"""A net as a graph (section 2, figure 3): named layers in order, what feeds them, sizes, receptive fields, choices of layers."""
 
 from __future__ import annotations
 
@@ -123,9 +123,9 @@ class Graph:
         rows, fields = [], self.fields()
         for name, layer in self.layers.items():
             field, count = fields[name], sum(p.size for p in layer.parameters.values())
-            seen = ("all", "") if field.whole else (_sides(field.size), _sides(field.stride))
+            field_and_stride = ("all", "") if field.whole else (_sides(field.size), _sides(field.stride))
             size = "x".join(map(str, self.shapes[name]))
-            rows.append((name, type(layer).__name__, size, f"{count:,}" if count else "", *seen))
+            rows.append((name, type(layer).__name__, size, f"{count:,}" if count else "", *field_and_stride))
         return rows
 
     def summary_table(self) -> str:

@@ -172,9 +172,9 @@ class Network(Graph):
         if precision not in PRECISIONS:
             raise ValueError(f"precision is {precision!r}, expected 'fp32' or 'tf32'")
         move = to_device if device == "cuda" else to_numpy
-        moved = {name: {key: move(p) for key, p in layer.parameters.items()} for name, layer in self.layers.items()}
+        parameters = {name: {key: move(p) for key, p in layer.parameters.items()} for name, layer in self.layers.items()}
         for name, layer in self.layers.items():
-            layer.parameters.update(moved[name])
+            layer.parameters.update(parameters[name])
         self.device, self.precision = device, precision
         self.gradients, self._training_tape = {}, None
         self.ops = self._ops

@@ -97,9 +97,9 @@ class Region:
         reach = [(n - 1) * s + k for n, s, k in zip(places, stride, window, strict=True)]
         below, behind = (max(0, r - p - side) for r, p, side in zip(reach, (top, left), base.shape[1:3], strict=True))
         padded = array_module(base).pad(base, [(0, 0), (top, below), (left, behind), (0, 0)], constant_values=outside)
-        moved = replace(self, rows=self.rows + top, columns=self.columns + left)
+        in_padding = replace(self, rows=self.rows + top, columns=self.columns + left)
         size = ((height - 1) * stride[0] + window[0], (width - 1) * stride[1] + window[1])
-        return moved.read(padded, rows * stride[0], columns * stride[1], size), rows, columns
+        return in_padding.read(padded, rows * stride[0], columns * stride[1], size), rows, columns
 
 
 def join(regions: Sequence[Region], bases: Sequence[Any]) -> tuple[list[Any], np.ndarray, np.ndarray]:
@@ -114,13 +114,13 @@ def join(regions: Sequence[Region], bases: Sequence[Any]) -> tuple[list[Any], np
 
 def _union(regions: Sequence[Region]) -> list[tuple[np.ndarray, int]]:
     """Along rows and columns: where rectangles that hold all of these begin (U,), and their size, the same for all U."""
-    found = []
+    corners = []
     for axis, name in ((1, "rows"), (2, "columns")):
         firsts = [getattr(region, name) for region in regions]
         begin = np.min(firsts, axis=0)
         ends = [first + region.values.shape[axis] for first, region in zip(firsts, regions, strict=True)]
-        found.append((begin, int((np.max(ends, axis=0) - begin).max())))
-    return found
+        corners.append((begin, int((np.max(ends, axis=0) - begin).max())))
+    return corners
 
 
 def _reach(first: np.ndarray, size: int, places: int, window: int, stride: int, pad: int) -> tuple[np.ndarray, int]:

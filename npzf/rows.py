@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from npzf.layers import Conv, Dropout, FullyConnected, Layer, ReLU
 from npzf.graph import INPUT
+from npzf.layers import Conv, Dropout, FullyConnected, Layer, ReLU
 
 Row = tuple[str, Layer] | tuple[str, Layer, tuple[str, ...]]  # name, layer, sources if not the row before
 

@@ -14,13 +14,14 @@ FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
 def float_type(dtype: Any) -> np.dtype:
     """The working type asked for: float32, or float64 for checking; ValueError for any other."""
+    result: np.dtype | None
     try:
-        found = np.dtype(dtype)
+        result = np.dtype(dtype)
     except TypeError:
-        found = None
-    if found is None or found not in FLOATS:  # to NumPy, None equals float64
+        result = None
+    if result is None or result not in FLOATS:  # to NumPy, None equals float64
         raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64'")
-    return found
+    return result
 
 
 def as_batch(x: Any, dtype: np.dtype, name: str = "x") -> np.ndarray:

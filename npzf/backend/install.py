@@ -51,8 +51,8 @@ def versions() -> str:
     cupy = require()
     name = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
     file = Path("/proc/driver/nvidia/version")
-    found = re.search(r"\s(\d+\.\d[\d.]*)\s", file.read_text()) if file.is_file() else None
-    driver = f"driver {found[1] if found else 'unknown'} (CUDA {_version(cupy.cuda.runtime.driverGetVersion())})"
+    match = re.search(r"\s(\d+\.\d[\d.]*)\s", file.read_text()) if file.is_file() else None
+    driver = f"driver {match[1] if match else 'unknown'} (CUDA {_version(cupy.cuda.runtime.driverGetVersion())})"
     return f"{name}, {driver}, CUDA runtime {_version(cupy.cuda.runtime.runtimeGetVersion())}, CuPy {cupy.__version__}"
 
 

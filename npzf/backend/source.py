@@ -38,17 +38,17 @@ def pasted(file: str, folders: Sequence[Path]) -> str:
 
     CuPy's disk cache does not notice that an included file has changed, hence the pasting. CudaError if a file is missing.
     """
-    seen: set[str] = set()
+    pasted_files: set[str] = set()
 
     def paste(name: str) -> str:
-        seen.add(name)
+        pasted_files.add(name)
         path = next((folder / name for folder in folders if (folder / name).is_file()), None)
         if path is None:
             raise CudaError(f"{name} is not in {', '.join(map(str, folders))}")
         lines = [f'#line 1 "{name}"']
         for number, line in enumerate(path.read_text().splitlines(), 1):
             include = re.match(r'#include "(\S+)"', line)
-            if include and include[1] not in seen:
+            if include and include[1] not in pasted_files:
                 lines += [paste(include[1]), f'#line {number + 1} "{name}"']
             else:
                 lines.append("" if include else line)
@@ -63,10 +63,10 @@ def pasted(file: str, folders: Sequence[Path]) -> str:
 @cache
 def constant(file: str, name: str) -> int:
     """The value of `constexpr int name` in a kernel file, for a launch that depends on it; CudaError if there is none."""
-    found = re.search(rf"^constexpr int {name} = (\d+);", (kernel_folder() / file).read_text(), re.M)
-    if found is None:
+    match = re.search(rf"^constexpr int {name} = (\d+);", (kernel_folder() / file).read_text(), re.M)
+    if match is None:
         raise CudaError(f"{file} has no constant {name}")
-    return int(found[1])
+    return int(match[1])
 
 
 @dataclass(frozen=True)
@@ -90,15 +90,15 @@ def signature(source: str, specialization: str) -> list[Parameter]:
     """
     name, _, given = specialization.partition("<")
     text = re.sub(r"//[^\n]*|/\*.*?\*/", "", source, flags=re.S)
-    found = re.search(rf"(?:template\s*<([^>]*)>\s*)?__global__\s+void[^;{{}}]*?\b{name}\s*\(([^)]*)\)\s*\{{", text)
-    if found is None:
+    match = re.search(rf"(?:template\s*<([^>]*)>\s*)?__global__\s+void[^;{{}}]*?\b{name}\s*\(([^)]*)\)\s*\{{", text)
+    if match is None:
         raise CudaError(f"there is no kernel {name} in the source")
-    names = [parameter.split()[-1] for parameter in (found[1] or "").split(",") if parameter.strip()]
+    names = [parameter.split()[-1] for parameter in (match[1] or "").split(",") if parameter.strip()]
     arguments = [argument.strip() for argument in given.rstrip(">").split(",") if argument.strip()]
     if len(names) != len(arguments):
         raise CudaError(f"{name} has template parameters <{', '.join(names)}>, got {specialization}")
     types = dict(zip(names, arguments, strict=True))
-    return [_parameter(declaration, types, text) for declaration in found[2].split(",")]
+    return [_parameter(declaration, types, text) for declaration in match[2].split(",")]
 
 
 def _parameter(declaration: str, types: dict[str, str], source: str) -> Parameter:

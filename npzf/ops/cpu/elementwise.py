@@ -24,10 +24,10 @@ def rectify_gradient(y: np.ndarray, gy: np.ndarray) -> np.ndarray:
 
 def dropout_mask(x: np.ndarray, rate: float, key: tuple[int, ...], first: int = 0) -> np.ndarray:
     """As ops/plain."""
-    mask, kept = np.empty(x.shape, x.dtype), x.dtype.type(1 / (1 - rate))
+    mask, factor = np.empty(x.shape, x.dtype), x.dtype.type(1 / (1 - rate))
 
     def run(n: int) -> None:
-        np.multiply(generator(*key, first + n).random(x.shape[1:], np.float32) >= rate, kept, out=mask[n])
+        np.multiply(generator(*key, first + n).random(x.shape[1:], np.float32) >= rate, factor, out=mask[n])
 
     each(run, x.shape[0])
     return mask
