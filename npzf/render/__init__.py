@@ -1,34 +1,49 @@
 """The paper's figures as files: pictures (Pillow), plots (Matplotlib, imported late), a page of them all."""
 
 from npzf.render.architecture import architecture_figure
-from npzf.render.evolution import animation, strip
+from npzf.render.comparison import RULES, Panel, projection_panels, write_comparison
+from npzf.render.evolution import animation, save_evolution, strip
 from npzf.render.explain import explain_figure
-from npzf.render.features import top_sheet
+from npzf.render.features import OVERVIEW_MAPS, most_active_maps, overview, projection_sheet, top_sheet
+from npzf.render.filters import filter_sheet, save_filters
 from npzf.render.invariance import invariance_figure
-from npzf.render.occlusion import occlusion_figure
-from npzf.render.optimum import Exhibit, optimum_film, optimum_sheet
+from npzf.render.loss import loss_plot, read_log
+from npzf.render.occlusion import heat_map_figure, occlusion_figure
+from npzf.render.optimum import GreatCircles, optimum_film, optimum_sheet
+from npzf.render.overlay import frame_patch, overlay_heatmap
 from npzf.render.page import Section, write_page
-from npzf.render.pictures import downscale, enlarge, filters, grid, save_png, to_grey, to_grey_each, to_grey_robust
-from npzf.render.plots import heat_map, loss_plot, read_log
-from npzf.render.tiles import save_tiles
+from npzf.render.pictures import downscale, enlarge, grid, robust_scale, save_png, to_grey, to_grey_each, to_grey_robust
+from npzf.render.sheets import save_tiles
 
 __all__ = [
-    "Exhibit",
+    "OVERVIEW_MAPS",
+    "RULES",
+    "GreatCircles",
+    "Panel",
     "Section",
     "animation",
     "architecture_figure",
     "downscale",
     "enlarge",
     "explain_figure",
-    "filters",
+    "filter_sheet",
+    "frame_patch",
     "grid",
-    "heat_map",
+    "heat_map_figure",
     "invariance_figure",
     "loss_plot",
+    "most_active_maps",
     "occlusion_figure",
     "optimum_film",
     "optimum_sheet",
+    "overlay_heatmap",
+    "overview",
+    "projection_panels",
+    "projection_sheet",
     "read_log",
+    "robust_scale",
+    "save_evolution",
+    "save_filters",
     "save_png",
     "save_tiles",
     "strip",
@@ -36,5 +51,6 @@ __all__ = [
     "to_grey_each",
     "to_grey_robust",
     "top_sheet",
+    "write_comparison",
     "write_page",
 ]

@@ -1,37 +1,48 @@
 """Figure 5: the transformed photographs, and beside them the curves of distance and of the true class."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from npzf.render import plots
+from npzf.render.figure import new_figure, save_figure, style
 from npzf.render.pictures import grid
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from npzf.studies import TransformationCurves
 
 AXES = {"translation": "vertical translation (pixels)", "scale": "scale (ratio)", "rotation": "rotation (degrees)"}
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")  # Okabe and Ito's
 
 
 def invariance_figure(
-    studies: Sequence, examples: Mapping[str, np.ndarray], names: Sequence[str], path: str | Path, amounts: Mapping[str, Sequence]
+    studies: Sequence[TransformationCurves],
+    examples: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    path: str | Path,
+    amounts: Mapping[str, Sequence[float] | np.ndarray],
 ) -> Path:
-    """Draw figure 5 as a PNG, a row a kind of transformation; returns the path.
+    """Draws figure 5 as a PNG, a row a kind of transformation; returns the path.
 
-    studies: TransformationCurves for each row; examples: kind -> uint8 (N, E, H, W, 3), N photographs transformed by E
-    amounts[kind]; names (N,): of the photographs. Panels as in the paper: photographs, distance in each layer, probability of the
-    true class.
-    ValueError when lists do not match, OSError if the file cannot be written.
+    studies: one for each row; examples: kind -> uint8 (N, E, H, W, 3), N photographs transformed by E amounts[kind]; names (N,):
+    of the photographs. Panels as in the paper: photographs, distance in each layer, probability of the true class. ValueError
+    when the numbers of photographs differ, OSError if the file cannot be written.
     """
-    import matplotlib
-
     count = len(names)
     if not 1 <= count <= len(COLOURS):
         raise ValueError(f"names are {count}, expected 1 to {len(COLOURS)}, a curve each that can be told apart")
-    if any(len(study.probability) != count or len(examples[study.kind]) != count for study in studies):
-        raise ValueError(f"studies and examples must have {count} photographs each, as there are names")
-    with matplotlib.rc_context(plots.STYLE):
+    for study in studies:
+        found = len(study.probability), len(examples[study.kind])
+        if found != (count, count):
+            raise ValueError(f"{study.kind} has {found[0]} curves and {found[1]} examples, expected {count} each, as names")
+    with style():
         layers = list(studies[0].distances)
-        figure = plots._figure(5.9 + 3.2 * len(layers), 2.7 * len(studies) + 0.7)
+        figure = new_figure(5.9 + 3.2 * len(layers), 2.7 * len(studies) + 0.7)
         panels = figure.subplots(len(studies), 2 + len(layers), squeeze=False)
         for row, study in zip(panels, studies, strict=True):
             _photographs(row[0], examples[study.kind], amounts[study.kind], study.kind)
@@ -41,11 +52,11 @@ def invariance_figure(
             row[-1].set_ylim(-0.03, 1.03)
         lines = panels[0, -1].lines[:count]
         figure.legend(lines, names, loc="outside lower center", ncols=count, frameon=False, handlelength=1.4)
-        return plots._save(figure, path)
+        return save_figure(figure, path)
 
 
-def _photographs(axes, examples: np.ndarray, amounts: Sequence[float], kind: str) -> None:
-    """A row of pictures a photograph, its curves' colour at the left, a column an amount, which stands below it."""
+def _photographs(axes: Axes, examples: np.ndarray, amounts: Sequence[float] | np.ndarray, kind: str) -> None:
+    """A row of pictures a photograph, its curves' colour at the left, a column an amount, which is written below it."""
     columns, height, width = examples.shape[1:4]
     gap = max(1, width // 20)
     axes.imshow(grid(examples.reshape(-1, height, width, 3), columns, gap=gap), aspect="equal", interpolation="antialiased")
@@ -60,7 +71,7 @@ def _photographs(axes, examples: np.ndarray, amounts: Sequence[float], kind: str
     axes.set_xlabel(AXES[kind])
 
 
-def _curves(axes, study, values: np.ndarray, title: str) -> None:
+def _curves(axes: Axes, study: TransformationCurves, values: np.ndarray, title: str) -> None:
     """values (N, A) against the amounts, a line a photograph."""
     for line, colour in zip(values, COLOURS, strict=False):
         axes.plot(study.amounts, line, color=colour, lw=1.3)

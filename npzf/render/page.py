@@ -1,4 +1,6 @@
-"""All figures on one page: an atlas of a net that is a single file and needs neither network nor scripts."""
+"""All figures on one page: a single file that needs neither network nor scripts."""
+
+from __future__ import annotations
 
 import base64
 import html
@@ -19,25 +21,26 @@ SMALL = 320  # pixels: narrower pictures are shown enlarged, with sharp pixels
 
 @dataclass(frozen=True)
 class Section:
-    """One figure of the page: heading, caption, picture, and `alt`, a text for those who cannot see it.
+    """One figure of the page.
 
-    `picture` is a PNG, WebP or GIF; `wide` lets it grow beyond the column of text (on a phone it is scrolled
-    sideways).
+    heading, caption: plain text.
+    picture: a PNG, WebP or GIF.
+    alt: a text for those who cannot see the picture.
+    wide: whether it may grow beyond the column of text; on a phone it is then scrolled sideways.
     """
 
     heading: str
-    sentence: str
+    caption: str
     picture: str | Path
     alt: str
     wide: bool = False
 
 
 def write_page(path: str | Path, title: str, introduction: str, sections: Sequence[Section]) -> Path:
-    """Write one self-contained HTML page, the pictures within it, in one step; returns the path.
+    """Writes one self-contained HTML page, the pictures within it, in one step; returns the path.
 
-    Title and texts are plain text and are escaped; an empty line in the introduction starts a paragraph. Two
-    or more sections get a list of contents. Raises ValueError for a picture that is not PNG, WebP or GIF,
-    OSError if a file cannot be read or written.
+    Title and texts are plain text and are escaped; an empty line in the introduction starts a paragraph. Two or more sections
+    get a list of contents. ValueError for a picture that is not PNG, WebP or GIF, OSError if a file cannot be read or written.
     """
     template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
     page = template.substitute(
@@ -61,7 +64,7 @@ def _section(number: int, section: Section) -> str:
     return f"""<section id="s{number}">
 <h2>{name}</h2>
 <figure{' class="wide"' if section.wide else ""}>
-<figcaption>{html.escape(section.sentence)}</figcaption>
+<figcaption>{html.escape(section.caption)}</figcaption>
 <div class="plate"{reach}>{_image(section)}</div>
 </figure>
 </section>"""
@@ -72,9 +75,9 @@ def _image(section: Section) -> str:
     data = Path(section.picture).read_bytes()
     try:
         with Image.open(io.BytesIO(data)) as image:
-            kind, (width, height) = KINDS[image.format], image.size
+            kind, (width, height) = KINDS[str(image.format)], image.size
     except (UnidentifiedImageError, KeyError) as error:
-        raise ValueError(f"picture must be a PNG, WebP or GIF file, got {section.picture}") from error
+        raise ValueError(f"picture is {section.picture}, expected a PNG, WebP or GIF file") from error
     zoom = math.ceil(SMALL / width)
     sharp = ' class="pixels"' if zoom > 1 else ""
     source = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -1,4 +1,6 @@
-"""Figures 2, 4 and 6: projections, patches and filters as pictures; zero of a signed one is mid-grey."""
+"""Figures 2 and 4: projections and patches as pictures; zero of a signed one is mid-grey."""
+
+from __future__ import annotations
 
 import io
 import math
@@ -17,27 +19,23 @@ CLIPPED, BEYOND = 0.003, 2.5  # this share of a picture's numbers may be clipped
 def to_grey(signed: np.ndarray, scale: float | None = None) -> tuple[np.ndarray, float]:
     """Signed values (..., H, W, C), C 1 or 3 -> (picture uint8, same shape; scale). Figure 2.
 
-    Symmetric about zero: 0 is exactly 128, +scale is 255 and -scale is 1; what lies outside is clipped. The
-    scale is in the units of `signed`, by default its largest |value|, and is returned so that it can be
-    recorded with the picture. Raises ValueError for another C, for NaN or infinity, and for a scale that is
-    not positive.
+    Symmetric about zero: 0 is exactly 128, +scale is 255 and -scale is 1; what lies outside is clipped. The scale is in the
+    units of `signed`, by default its largest |value|, and is returned so that it can be recorded with the picture. ValueError
+    for another C, for NaN or infinity, and for a scale that is not positive.
     """
-    signed = _signed(signed)
+    signed = _checked(signed)
     largest = float(np.abs(signed).max(initial=0))
     scale = largest if scale is None else float(scale)
     if not math.isfinite(scale) or scale < 0 or (scale == 0 and largest > 0):
-        raise ValueError(f"scale must be a positive finite number, got {scale}")
+        raise ValueError(f"scale is {scale}, expected a positive finite number")
     return _about_mid_grey(signed, scale), scale
 
 
 def to_grey_each(signed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Signed pictures (N, H, W, C) -> (uint8 (N, H, W, C), scales (N,)), each with a scale of its own.
-
-    As `to_grey`, picture by picture; raises ValueError in the same cases.
-    """
-    signed = _signed(signed)
+    """Signed pictures (N, H, W, C) -> (uint8 (N, H, W, C), scales (N,)), each on a scale of its own, as `to_grey`."""
+    signed = _checked(signed)
     if signed.ndim != 4:
-        raise ValueError(f"signed must be (N, H, W, C), got shape {signed.shape}")
+        raise ValueError(f"signed has shape {signed.shape}, expected (N, H, W, C)")
     scales = np.abs(signed).max(axis=(1, 2, 3), initial=0)
     return _about_mid_grey(signed, scales[:, None, None, None]), scales
 
@@ -48,7 +46,7 @@ def to_grey_robust(signed: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def robust_scale(signed: np.ndarray) -> float:
-    """The |value| to be drawn as black or white: with the largest itself, a few bright dots would leave the rest faint."""
+    """The |value| to be drawn as black or white: a high quantile instead of the maximum, so that outliers do not dim the rest."""
     size = np.abs(signed)
     return max(float(np.quantile(size, 1 - CLIPPED)), float(size.max()) / BEYOND)
 
@@ -56,7 +54,7 @@ def robust_scale(signed: np.ndarray) -> float:
 def enlarge(picture: np.ndarray, factor: int) -> np.ndarray:
     """Picture (..., H, W, C) -> (..., factor * H, factor * W, C): each pixel becomes a square."""
     if factor < 1 or factor != int(factor):
-        raise ValueError(f"factor must be a whole number of at least 1, got {factor}")
+        raise ValueError(f"factor is {factor}, expected a whole number of at least 1")
     return np.asarray(picture).repeat(int(factor), axis=-3).repeat(int(factor), axis=-2)
 
 
@@ -66,7 +64,7 @@ def downscale(picture: np.ndarray, share: float) -> np.ndarray:
         return picture
     height, width = (max(1, round(side * share)) for side in picture.shape[:2])
     planes = [Image.fromarray(np.ascontiguousarray(plane, np.float32)) for plane in np.moveaxis(picture, -1, 0)]
-    small = np.stack([plane.resize((width, height), Image.Resampling.LANCZOS) for plane in planes], -1)
+    small = np.stack([np.asarray(plane.resize((width, height), Image.Resampling.LANCZOS)) for plane in planes], -1)
     return small if picture.dtype.kind == "f" else np.rint(small.clip(0, 255)).astype(np.uint8)
 
 
@@ -74,10 +72,10 @@ def pad_to(tile: np.ndarray, height: int, width: int, background: int) -> np.nda
     """Tile uint8 (h, w, C), C 1 or 3 -> (height, width, 3), in the middle of a cell of grey `background`."""
     tile = np.asarray(tile)
     if tile.dtype != np.uint8 or tile.ndim != 3 or tile.shape[2] not in (1, 3):
-        raise ValueError(f"a tile must be uint8 (h, w, 1 or 3), got {tile.dtype} {tile.shape}")
+        raise ValueError(f"tile is {tile.dtype} {tile.shape}, expected uint8 (h, w, 1 or 3)")
     h, w, _ = tile.shape
     if h > height or w > width:
-        raise ValueError(f"a tile must fit its cell of {height} x {width} pixels, got {h} x {w}")
+        raise ValueError(f"tile is {h} x {w} pixels, expected at most {height} x {width}, the size of its cell")
     cell = np.full((height, width, 3), background, np.uint8)
     top, left = (height - h) // 2, (width - w) // 2
     cell[top : top + h, left : left + w] = tile
@@ -87,12 +85,13 @@ def pad_to(tile: np.ndarray, height: int, width: int, background: int) -> np.nda
 def grid(tiles: np.ndarray | Sequence[np.ndarray], columns: int, gap: int = 2, background: int = 255) -> np.ndarray:
     """Tiles uint8 (N, h, w, C), or a list of differing sizes, set in rows -> one picture uint8 (H, W, 3).
 
-    All cells have the size of the largest tile; smaller tiles are centred. Cells lie `gap` pixels apart on
-    grey level `background`, without an outer border, and cells left over in the last row are background.
-    Raises ValueError for no tiles, for tiles that are not uint8 (h, w, 1 or 3), and for columns below 1.
+    All cells have the size of the largest tile; smaller tiles are centred. Cells lie `gap` pixels apart on grey level
+    `background`, without an outer border, and cells left over in the last row are background. ValueError for no tiles, for tiles
+    that are not uint8 (h, w, 1 or 3), and for columns below 1.
     """
     if len(tiles) == 0 or columns < 1 or gap < 0:
-        raise ValueError(f"a grid needs tiles, columns >= 1, gap >= 0; got {len(tiles)}, {columns}, {gap}")
+        found = f"{len(tiles)}, {columns}, {gap}"
+        raise ValueError(f"tiles, columns and gap are {found}, expected at least 1, 1 and 0")
     height, width = (max(np.shape(tile)[axis] for tile in tiles) for axis in (0, 1))
     rows = -(-len(tiles) // columns)
     canvas_size = rows * (height + gap) - gap, columns * (width + gap) - gap, 3
@@ -103,24 +102,11 @@ def grid(tiles: np.ndarray | Sequence[np.ndarray], columns: int, gap: int = 2, b
     return canvas
 
 
-def filters(weight: np.ndarray, zoom: int = 6, scale: float | None = None) -> np.ndarray:
-    """First-layer filters (O, KH, KW, C), C 1 or 3 -> one picture uint8 (H, W, 3), zoom pixels a weight.
-
-    Each filter has its own scale about its own zero. With `scale` (in units of the weights) all share that
-    one, which shows which filters dominate, as in figure 6 (a). Source: figure 6. Raises ValueError as
-    `to_grey` does.
-    """
-    pictures = to_grey_each(weight)[0] if scale is None else to_grey(weight, scale)[0]
-    columns = math.ceil(math.sqrt(1.5 * len(pictures)))  # three wide to two high: 96 filters are 12 x 8
-    return grid(enlarge(pictures, zoom), columns, gap=max(1, zoom // 2))
-
-
 def save_png(picture: np.ndarray, path: str | Path, **text: object) -> Path:
-    """Write a picture, uint8 (H, W, 1 or 3), as PNG in one step, creating its folder; returns the path.
+    """Writes a picture, uint8 (H, W, 1 or 3), as PNG in one step, creating its folder; returns the path.
 
-    Each keyword becomes a text entry of the file, such as scale=2.5 or layer="conv3":
-    `PIL.Image.open(path).text` gives them back as strings. Raises ValueError for another kind of array,
-    OSError if the file cannot be written.
+    Each keyword becomes a text entry of the file, such as scale=2.5 or layer="conv3": `PIL.Image.open(path).text` gives them back
+    as strings. ValueError for another kind of array, OSError if the file cannot be written.
     """
     height, width = np.shape(picture)[:2] if np.ndim(picture) == 3 else (0, 0)
     entries = PngImagePlugin.PngInfo()
@@ -131,12 +117,12 @@ def save_png(picture: np.ndarray, path: str | Path, **text: object) -> Path:
     return atomic_write_bytes(path, file.getvalue())
 
 
-def _signed(signed: np.ndarray) -> np.ndarray:
+def _checked(signed: np.ndarray) -> np.ndarray:
     signed = np.asarray(signed, np.float64)
     if signed.ndim < 3 or signed.shape[-1] not in (1, 3):
-        raise ValueError(f"signed must be (..., H, W, 1 or 3), got shape {signed.shape}: show other maps one by one")
+        raise ValueError(f"signed has shape {signed.shape}, expected (..., H, W, 1 or 3): show other maps one by one")
     if not np.isfinite(signed).all():
-        raise ValueError("signed must be finite, got NaN or infinity")
+        raise ValueError("signed has NaN or infinity, expected finite values")
     return signed
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from npzf.render import architecture_figure, plots
+from npzf.render import architecture, architecture_figure
 from npzf.studies import LayerDiagnosis
 
 NOISE = np.array([0.02, 0.18, 0.8])
@@ -19,8 +19,8 @@ def diagnosis(channels=3):
 
 @pytest.fixture
 def figures(monkeypatch):
-    drawn, make = [], plots._figure
-    monkeypatch.setattr(plots, "_figure", lambda *size: drawn.append(make(*size)) or drawn[-1])
+    drawn, make = [], architecture.new_figure
+    monkeypatch.setattr(architecture, "new_figure", lambda *size: drawn.append(make(*size)) or drawn[-1])
     return drawn
 
 
@@ -62,5 +62,5 @@ def test_filters_of_many_channels_are_not_shown(tmp_path, figures):
 
 
 def test_lists_that_do_not_match_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="must be as many, at least one; got 1, 1, 2"):
+    with pytest.raises(ValueError, match="diagnoses, clipped and names have 1, 1 and 2 entries, expected one for each net"):
         architecture_figure([diagnosis()], [diagnosis().weight], NOISE, ["a", "b"], tmp_path / "f.png")

@@ -11,7 +11,7 @@ from tiny_training import squares, tiny
 
 from npzf.data import EvaluationBatches
 from npzf.render import atlas
-from npzf.render.atlas.numbers import shades, short
+from npzf.render.atlas.numbers import four_digits, shades
 from npzf.render.atlas.sheets import GROUP, MARGIN, MID_GREY, SIDE, THUMBNAILS, tile, tile_side
 from npzf.render.pictures import downscale
 from npzf.studies.atlas import map_statistics
@@ -130,7 +130,7 @@ def test_grey_photographs_and_large_fields_are_written(tmp_path):
 
 
 def test_large_projections_are_drawn_with_full_contrast(tmp_path):
-    """Strokes of one pixel in 160 are averaged to less when they are downscale; what is left still reaches black or white."""
+    """Strokes of one pixel in 160 are averaged to less when they are downscaled; what is left still reaches black or white."""
     picture = np.zeros((160, 160, 3))
     picture[:, 80] = 1
     ((scale,),) = atlas.write_group(tmp_path, "a", [[picture]], [[np.zeros((160, 160, 3), np.uint8)]], 1, 160)
@@ -140,31 +140,31 @@ def test_large_projections_are_drawn_with_full_contrast(tmp_path):
 
 def test_every_map_has_its_numbers():
     net, pictures = tiny(), squares(30)
-    found = map_statistics(net, EvaluationBatches(pictures, 7, 8, net.preprocessing), ["conv1", "fc2"], count=5)
+    statistics = map_statistics(net, EvaluationBatches(pictures, 7, 8, net.preprocessing), ["conv1", "fc2"], count=5)
     for name, maps in (("conv1", 4), ("fc2", 8)):
-        top, scales = found.layers[name].top, [[0.5] * int((v > 0).sum()) for v in found.layers[name].top.values]
-        entry = atlas.layer_entry(net, found, name, "01-stem", scales)
+        top, scales = statistics.layers[name].top, [[0.5] * int((v > 0).sum()) for v in statistics.layers[name].top.values]
+        entry = atlas.layer_entry(net, statistics, name, "01-stem", scales)
         assert entry["maps"] == maps and entry["size"] == list(net.shapes[name])
-        for key in ("values", "scales", "images", "silent", "widths", "counts", "classes", "means", "mean", "places"):
+        for key in ("values", "scales", "images", "inactive", "widths", "counts", "classes", "means", "mean", "places"):
             assert len(entry[key]) == maps, key
         for m in range(maps):
             shown = (top.values[m] > 0).sum()
             assert len(entry["values"][m]) == len(entry["images"][m]) == len(entry["scales"][m]) == shown
             assert entry["images"][m] == top.images[m, :shown].tolist()
-            assert entry["silent"][m] + sum(entry["counts"][m]) == 30
+            assert entry["inactive"][m] + sum(entry["counts"][m]) == 30
         json.dumps(entry, allow_nan=False)
-    says = "ABC".__getitem__
-    images = atlas.image_entries(found, lambda i: f"a/b/{i}.png", lambda i: f"class {i % 3}", says)
-    assert {i for maps in found.layers.values() for i in maps.top.images[maps.top.values > 0].tolist()} == set(images)
-    name, label, said, share = images[min(images)]
-    assert name == f"{min(images)}.png" and label == f"class {min(images) % 3}" and said in "ABC" and 1 / 3 <= share <= 1
+    class_name = "ABC".__getitem__
+    images = atlas.image_entries(statistics, lambda i: f"a/b/{i}.png", lambda i: f"class {i % 3}", class_name)
+    assert {i for maps in statistics.layers.values() for i in maps.top.images[maps.top.values > 0].tolist()} == set(images)
+    name, label, predicted, p = images[min(images)]
+    assert name == f"{min(images)}.png" and label == f"class {min(images) % 3}" and predicted in "ABC" and 1 / 3 <= p <= 1
 
 
-def test_a_net_that_does_not_classify_says_nothing():
+def test_a_net_without_class_scores_has_no_predictions():
     net, pictures = tiny(), squares(30)
-    found = map_statistics(net, EvaluationBatches(pictures, 7, 8, net.preprocessing), ["conv1"], count=5)
-    found.predictions.clear()
-    assert all(len(entry) == 2 for entry in atlas.image_entries(found, str, str, str).values())
+    statistics = map_statistics(net, EvaluationBatches(pictures, 7, 8, net.preprocessing), ["conv1"], count=5)
+    statistics.predictions.clear()
+    assert all(len(entry) == 2 for entry in atlas.image_entries(statistics, str, str, str).values())
 
 
 def test_the_net_as_a_table():
@@ -177,7 +177,7 @@ def test_the_net_as_a_table():
 def test_shades_show_every_place():
     assert shades(np.array([[0, 1], [70, 7000]])) == ["01", "1z"]
     assert shades(np.zeros((1, 2), int)) == ["00"]
-    assert short([0.123456, 1e-9, 123456.0]) == [0.1235, 1e-9, 123500.0]
+    assert four_digits([0.123456, 1e-9, 123456.0]) == [0.1235, 1e-9, 123500.0]
 
 
 def test_the_page_knows_the_sheets():

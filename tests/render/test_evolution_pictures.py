@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from npzf.render import animation, enlarge, strip
-from npzf.render.lettering import lettering
+from npzf.render.sheets import lettering
 
 EPOCHS, MAPS = [1, 5, 64], [3, 250]
 
@@ -46,23 +46,23 @@ def test_small_pictures_are_enlarged():
 
 
 def test_lists_that_do_not_match_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="epochs must name each of the 3 columns, got 2"):
+    with pytest.raises(ValueError, match="epochs are 2, expected 3, one for each column"):
         strip(pictures(), [1, 2], MAPS)
-    with pytest.raises(ValueError, match="maps must name each of the 2 rows"):
+    with pytest.raises(ValueError, match="maps are 1, expected 2, one for each row"):
         strip(pictures(), EPOCHS, [1])
-    with pytest.raises(ValueError, match="pictures must be uint8"):
+    with pytest.raises(ValueError, match=r"pictures are float64 .*, expected uint8 \(maps, epochs, h, w, 1 or 3\)"):
         strip(pictures().astype(float), EPOCHS, MAPS)
-    with pytest.raises(ValueError, match=r"path must end in .webp or .gif"):
+    with pytest.raises(ValueError, match=r"path is .*a.mp4, expected a name that ends in .webp or .gif"):
         animation(pictures(), EPOCHS, tmp_path / "a.mp4")
 
 
 def test_webp_holds_every_frame_exactly(tmp_path):
     path = animation(pictures(), EPOCHS, tmp_path / "new" / "a.webp")
-    with Image.open(path) as great_circle:
-        assert great_circle.n_frames == 3
+    with Image.open(path) as moving:
+        assert moving.n_frames == 3
         for e in range(3):
-            great_circle.seek(e)
-            frame = np.asarray(great_circle.convert("RGB"))
+            moving.seek(e)
+            frame = np.asarray(moving.convert("RGB"))
             top, left = corner_of_tiles(frame)
             label = lettering(f"epoch {EPOCHS[e]}", 14, 28, 122)
             np.testing.assert_array_equal(frame[top - 28 : top, left : left + 122], label)
@@ -71,10 +71,10 @@ def test_webp_holds_every_frame_exactly(tmp_path):
 
 
 def test_gif_has_its_frames_and_times(tmp_path):
-    with Image.open(animation(pictures(), EPOCHS, tmp_path / "a.gif", seconds=0.5)) as great_circle:
-        assert great_circle.n_frames == 3
+    with Image.open(animation(pictures(), EPOCHS, tmp_path / "a.gif", seconds=0.5)) as moving:
+        assert moving.n_frames == 3
         times = []
         for e in range(3):
-            great_circle.seek(e)
-            times.append(great_circle.info["duration"])
+            moving.seek(e)
+            times.append(moving.info["duration"])
     assert times == [500, 500, 1500]

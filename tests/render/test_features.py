@@ -5,7 +5,7 @@ import pytest
 
 from npzf.render import enlarge, top_sheet
 from npzf.render.features import EMPTY
-from npzf.render.lettering import PALE_INK, lettering, text_width
+from npzf.render.sheets import PALE_INK, lettering, text_width
 
 
 def tiles(count, h=40, w=40, seed=0):
@@ -75,9 +75,11 @@ def test_maps_stand_in_rows():
 
 
 def test_lists_that_do_not_match_are_refused():
-    with pytest.raises(ValueError, match="as many, at least one; got 2, 1, 1, 1"):
+    with pytest.raises(
+        ValueError, match=r"maps, projections, patches and values are \[2, 1, 1, 1\], expected one number, at least 1"
+    ):
         top_sheet([tiles(9)], [tiles(9)], [1, 2], [[1.0] * 9])
-    with pytest.raises(ValueError, match=r"map 7 must have as many.*got 9, 8, 9"):
+    with pytest.raises(ValueError, match=r"projections, patches and values of map 7 are \[9, 8, 9\], expected one number"):
         top_sheet([tiles(9)], [tiles(8)], [7], [[1.0] * 9])
-    with pytest.raises(ValueError, match="at most 9; got 10, 10, 10"):
+    with pytest.raises(ValueError, match=r"of map 7 are \[10, 10, 10\], expected one number, at most 9"):
         top_sheet([tiles(10)], [tiles(10)], [7], [[1.0] * 10])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npzf.render import invariance_figure, plots
+from npzf.render import invariance, invariance_figure
 from npzf.studies import TransformationCurves
 
 KINDS = {"translation": [-4.0, 0.0, 4.0], "rotation": [0.0, 120.0, 240.0]}
@@ -23,8 +23,8 @@ def draw(path, studies=None, names=NAMES):
 
 
 def test_curves_and_photographs_stand_in_their_panels(tmp_path, monkeypatch):
-    drawn, make = [], plots._figure
-    monkeypatch.setattr(plots, "_figure", lambda *size: drawn.append(make(*size)) or drawn[-1])
+    drawn, make = [], invariance.new_figure
+    monkeypatch.setattr(invariance, "new_figure", lambda *size: drawn.append(make(*size)) or drawn[-1])
     path = draw(tmp_path / "figure.png")
     with Image.open(path) as image:
         assert image.size[0] > 1200
@@ -49,7 +49,7 @@ def test_curves_and_photographs_stand_in_their_panels(tmp_path, monkeypatch):
 def test_lists_that_do_not_match_are_refused(tmp_path):
     with pytest.raises(ValueError, match="names are 8, expected 1 to 7"):
         draw(tmp_path / "figure.png", names=["x"] * 8)
-    with pytest.raises(ValueError, match="must have 2 photographs each"):
+    with pytest.raises(ValueError, match="rotation has 3 curves and 2 examples, expected 2 each"):
         draw(tmp_path / "figure.png", [study("rotation", 3)])
-    with pytest.raises(ValueError, match=r"path must end in \.png"):
+    with pytest.raises(ValueError, match=r"path is .*figure\.pdf, expected a name that ends in \.png"):
         draw(tmp_path / "figure.pdf")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from npzf.render.lettering import INK, PAPER, lettering, text_width
+from npzf.render.sheets import INK, PAPER, lettering, text_width
 
 
 def ink_columns(picture):

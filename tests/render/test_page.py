@@ -47,7 +47,7 @@ def sections(tmp_path):
     animated = animation(frames, [1, 2], tmp_path / "animated.webp")
     return [
         Section("Filters <b>", "The <em>first</em> &amp; best.", small, 'said "seven"'),
-        Section("Features", "ImageTopMaps.", large, "features", wide=True),
+        Section("Features", "Strongest.", large, "features", wide=True),
         Section("Evolution", "Moving.", animated, "animated"),
     ]
 
@@ -111,10 +111,10 @@ def test_one_section_needs_no_contents(tmp_path, sections):
 def test_what_is_no_picture_is_refused(tmp_path):
     wrong = tmp_path / "wrong.png"
     wrong.write_text("no picture")
-    with pytest.raises(ValueError, match=r"picture must be a PNG, WebP or GIF file, got .*wrong\.png"):
+    with pytest.raises(ValueError, match=r"picture is .*wrong\.png, expected a PNG, WebP or GIF file"):
         write_page(tmp_path / "page.html", "Atlas", "", [Section("a", "b", wrong, "c")])
     Image.new("RGB", (4, 4)).save(tmp_path / "p.bmp")
-    with pytest.raises(ValueError, match="picture must be"):
+    with pytest.raises(ValueError, match=r"picture is .*p\.bmp, expected a PNG"):
         write_page(tmp_path / "page.html", "Atlas", "", [Section("a", "b", tmp_path / "p.bmp", "c")])
     with pytest.raises(FileNotFoundError):
         write_page(tmp_path / "page.html", "Atlas", "", [Section("a", "b", tmp_path / "none.png", "c")])

@@ -6,7 +6,7 @@ from assertions import normal
 from PIL import Image
 
 from npzf.render import save_tiles, to_grey_robust
-from npzf.render.tiles import tile_stem
+from npzf.render.sheets.tiles import tile_stem
 from npzf.studies import TopActivations
 
 

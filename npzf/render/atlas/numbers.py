@@ -16,54 +16,56 @@ SHADES = "0123456789abcdefghijklmnopqrstuvwxyz"  # a place's share of the fulles
 
 def net_rows(net: Network) -> list[list[str]]:
     """A row for each layer: name, kind, output size, parameters, receptive field and stride in input pixels."""
-    return [[name, kind, size.replace("x", " × "), *rest] for name, kind, size, *rest in net.summary_rows()]
+    return [[name, kind, *(cell.replace("x", " × ") for cell in cells)] for name, kind, *cells in net.summary_rows()]
 
 
 def patch_side(net: Network, layer: str) -> int:
-    """Pixels of the side of the largest patch: the receptive field, or the input where that is smaller."""
-    field, side = net.fields()[layer], max(net.input_shape[:2])
-    return side if field.whole else min(max(field.size), side)
+    """Pixels of the longer side of the largest patch: the receptive field's, or the image's where that is smaller."""
+    field, sides = net.fields()[layer], net.input_shape[:2]
+    return max(sides) if field.whole else max(min(pair) for pair in zip(field.size, sides, strict=True))
 
 
-def layer_entry(net: Network, found: MapStatistics, name: str, stem: str, scales: Sequence[Sequence[float]]) -> dict:
+def layer_entry(net: Network, statistics: MapStatistics, name: str, stem: str, scales: Sequence[Sequence[float]]) -> dict:
     """One layer: its maps' strongest activations and what they did over the set; stem and scales as of write_group."""
-    maps, (classes, means) = found.layers[name], found.top_classes(name)
-    shown = [int((values > 0).sum()) for values in maps.top.values]
-    cut = [slice(0, k) for k in shown]
-    seen = net.fields()[name]
+    maps, (classes, means) = statistics.layers[name], statistics.top_classes(name)
+    positive = [slice(0, int((values > 0).sum())) for values in maps.top.values]
+    field = net.fields()[name]
     return {
         "name": name,
         "stem": stem,
         "side": tile_side(patch_side(net, name)),
         "size": list(net.shapes[name]),
-        "field": None if seen.whole else max(seen.size),
-        "maps": len(shown),
-        "values": [short(v[c]) for v, c in zip(maps.top.values, cut, strict=True)],
-        "scales": [short(s) for s in scales],
-        "images": [i[c].tolist() for i, c in zip(maps.top.images, cut, strict=True)],
-        "silent": maps.histograms.inactive.tolist(),
-        "widths": short(maps.histograms.widths),
-        "counts": [_to_the_last(counts) for counts in maps.histograms.counts],
+        "field": None if field.whole else list(field.size),
+        "maps": len(positive),
+        "values": [four_digits(values[k]) for values, k in zip(maps.top.values, positive, strict=True)],
+        "scales": [four_digits(s) for s in scales],
+        "images": [images[k].tolist() for images, k in zip(maps.top.images, positive, strict=True)],
+        "inactive": maps.histograms.inactive.tolist(),
+        "widths": four_digits(maps.histograms.widths),
+        "counts": [_without_last_zeros(counts) for counts in maps.histograms.counts],
         "classes": [c[m > 0].tolist() for c, m in zip(classes, means, strict=True)],
-        "means": [short(m[m > 0]) for m in means],
-        "mean": short(maps.sums.sum(0) / found.images),
+        "means": [four_digits(m[m > 0]) for m in means],
+        "mean": four_digits(maps.sums.sum(0) / statistics.images),
         "cell": maps.cell,
         "places": [shades(places) for places in maps.places],
     }
 
 
 def image_entries(
-    found: MapStatistics, name: Callable[[int], str], label: Callable[[int], str], said: Callable[[int], str]
-) -> dict:
-    """Index -> [file name, true class, the net's class, its probability] of the images that are among the strongest.
+    statistics: MapStatistics, name: Callable[[int], str], label: Callable[[int], str], class_name: Callable[[int], str]
+) -> dict[int, list]:
+    """Index -> [file name, true class, predicted class, its probability] of the images in any map's top list.
 
-    The net's class and probability are missing if it does not classify.
+    name, label: of an image, given its index; class_name: of one of the net's classes. The prediction is missing where the net
+    has no class scores.
     """
-    indices = {int(i) for maps in found.layers.values() for i in maps.top.images[maps.top.values > 0]}
-    entries = {}
+    indices = {int(i) for maps in statistics.layers.values() for i in maps.top.images[maps.top.values > 0]}
+    entries: dict[int, list] = {}
     for i in sorted(indices):
-        answer = found.predictions.get(i)
-        entries[i] = [PurePath(name(i)).name, label(i), *([said(answer[0]), short([answer[1]])[0]] if answer else [])]
+        entries[i] = [PurePath(name(i)).name, label(i)]
+        if i in statistics.predictions:
+            predicted, probability = statistics.predictions[i]
+            entries[i] += [class_name(predicted), *four_digits([probability])]
     return entries
 
 
@@ -73,16 +75,15 @@ def shades(places: np.ndarray) -> list[str]:
     return ["".join(SHADES[level] for level in row) for row in levels]
 
 
-def short(values: Sequence[float] | np.ndarray) -> list[float]:
-    """To four digits: enough to read, a third of the length."""
+def four_digits(values: Sequence[float] | np.ndarray) -> list[float]:
+    """Rounded to four digits: enough to read, a third of the length."""
     return [float(f"{value:.4g}") for value in values]
 
 
-def sheet_geometry() -> dict:
+def sheet_geometry() -> dict[str, int]:
     """What tiles.js must know to find a map on the sheets."""
     return {"group": GROUP, "thumbnails": THUMBNAILS, "margin": MARGIN}
 
 
-def _to_the_last(counts: np.ndarray) -> list[int]:
-    """Without the empty bins at the end."""
+def _without_last_zeros(counts: np.ndarray) -> list[int]:
     return counts[: 1 + np.flatnonzero(counts).max(initial=-1)].tolist()

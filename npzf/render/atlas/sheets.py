@@ -21,14 +21,14 @@ KINDS = ("projections", "patches", "thumbnails")
 
 
 def tile_side(field: int) -> int:
-    """Pixels of a tile on a sheet, for patches of `field` pixels: small ones enlarged by a whole factor, large ones downscale."""
+    """Pixels of a tile on a sheet, for patches of `field` pixels: small ones enlarged by a whole factor, large ones reduced."""
     return SIDE // field * field if field <= SIDE else SIDE
 
 
 def tile(picture: np.ndarray, field: int) -> np.ndarray:
-    """Shrunk picture, uint8 (h, w, C), C 1 or 3 -> (side, side, 3): enlarged if small, and pad_to on mid-grey."""
-    most = min(field, SIDE)
-    return enlarge(pad_to(picture, most, most, MID_GREY), SIDE // most)
+    """Picture of at most SIDE pixels, uint8 (h, w, C), C 1 or 3 -> (side, side, 3): enlarged if small, centred on mid-grey."""
+    largest = min(field, SIDE)
+    return enlarge(pad_to(picture, largest, largest, MID_GREY), SIDE // largest)
 
 
 def sheet(rows: Sequence[Sequence[np.ndarray]], columns: int, side: int) -> np.ndarray:
@@ -48,19 +48,18 @@ def write_group(
 ) -> list[list[float]]:
     """Writes folder/STEM-projections.webp, -patches and -thumbnails of up to GROUP maps; returns the projections' scales.
 
-    projections: for each map up to `count` signed pictures (h, w, C), strongest first; each has its own scale, in their units,
-    that of `to_grey_robust`. patches: uint8 beside them. A row of a sheet is a map, and its strongest projection the thumbnail.
-    ValueError as to_grey, for other channels or values that are not finite; OSError if a file cannot be written.
+    projections: for each map up to `count` signed pictures (h, w, C), strongest first, each drawn on the scale of
+    `to_grey_robust`, in their units; patches: uint8 beside them; field: pixels of the largest patch. A row of a sheet is a map,
+    whose strongest projection is the thumbnail. ValueError as for to_grey; OSError if a file cannot be written.
     """
     side = tile_side(field)
-    # Shrunk before its scale is chosen: shrinking averages fine strokes away, and they would be faint.
-    small = [[downscale(picture, SIDE / field) for picture in block] for block in projections]
-    grey = [[to_grey_robust(picture) for picture in block] for block in small]
-    above = [[tile(picture, field) for picture, _ in block] for block in grey]
+    # The scale is chosen after downscaling, which averages fine strokes away: chosen before, it would leave them faint.
+    grey = [[to_grey_robust(downscale(picture, SIDE / field)) for picture in block] for block in projections]
+    projected = [[tile(picture, field) for picture, _ in block] for block in grey]
     beside = [[tile(downscale(picture, SIDE / field), field) for picture in block] for block in patches]
-    first = [block[0] if block else np.full((side, side, 3), MID_GREY, np.uint8) for block in above]
+    first = [block[0] if block else np.full((side, side, 3), MID_GREY, np.uint8) for block in projected]
     thumbnails = [first[k : k + THUMBNAILS] for k in range(0, len(first), THUMBNAILS)]
-    for kind, rows, columns in zip(KINDS, (above, beside, thumbnails), (count, count, THUMBNAILS), strict=True):
+    for kind, rows, columns in zip(KINDS, (projected, beside, thumbnails), (count, count, THUMBNAILS), strict=True):
         file = io.BytesIO()
         Image.fromarray(sheet(rows, columns, side)).save(file, "WEBP", lossless=field <= EXACT, quality=80, method=2)
         atomic_write_bytes(Path(folder) / f"{stem}-{kind}.webp", file.getvalue())

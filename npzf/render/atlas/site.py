@@ -15,8 +15,9 @@ SCRIPTS = ("tiles.js", "views.js", "walk.js")
 def write_site(folder: str | Path, data: dict) -> Path:
     """Writes folder/data.js and folder/index.html, each in one step, the page last; returns its path.
 
-    data: title, introduction, net, layers, images and what else views.js reads; plain text, shown as text and never as HTML.
-    The sheets of write_group lie in folder/sheets. OSError if a file cannot be written.
+    data: title, introduction, net, layers, images and what else views.js reads; plain text, shown as text and never as HTML. The
+    sheets of write_group are expected in folder/sheets. ValueError for numbers that JSON does not know; OSError if a file cannot
+    be written.
     """
     folder, here = Path(folder), Path(__file__).parent
     # A script, because a page opened from disk may not fetch JSON.

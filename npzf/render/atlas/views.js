@@ -3,7 +3,7 @@
 function size(layer) {
   const [maps, ...plane] = [...layer.size].reverse();
   const units = plane.length ? `, ${plane.reverse().join(" × ")} units each` : "";
-  const field = layer.field ? `, a unit sees ${layer.field} × ${layer.field} pixels` : ", each sees the whole image";
+  const field = layer.field ? `, a unit sees ${layer.field.join(" × ")} pixels` : ", each sees the whole image";
   return `${maps} maps${units}${field}`;
 }
 
@@ -22,16 +22,16 @@ function netView() {
   });
   head.slice(2).forEach((cell) => cell.classList.add("number"));
   const note = quiet("Field and stride in pixels of the input.");
-  return [introduction, keys(), ...cards, tabulated("The net", head, rows), note];
+  return [introduction, keys(), ...cards, scrollTable("The net", head, rows), note];
 }
 
 function wallView({ layer }) {
-  const silent = layer.values.filter((values) => !values.length).length;
-  const dead = silent ? ` Never active here: ${silent}.` : "";
+  const dead = layer.values.filter((values) => !values.length).length;
+  const inactive = dead ? ` Never active here: ${dead}.` : "";
   const thumbnails = layer.values.map((_, map) => thumbnail(layer, map));
   return [
     el("div", { class: "heading" }, el("h2", {}, layer.name)),
-    quiet(`${size(layer)}.${dead} Of each map the projection of its strongest activation; mid-grey is zero.`),
+    quiet(`${size(layer)}.${inactive} Of each map the projection of its strongest activation; mid-grey is zero.`),
     el("div", { class: "wall" }, ...thumbnails),
   ];
 }
@@ -42,9 +42,9 @@ function mapView({ layer, map }) {
     el("h2", {}, el("a", { href: address(layer) }, layer.name), ` map ${map}`),
     ...(map > 0 ? [link(map - 1, `← ${map - 1}`, `previous map, ${map - 1}`)] : []),
     ...(map + 1 < layer.maps ? [link(map + 1, `${map + 1} →`, `next map, ${map + 1}`)] : []));
-  if (!layer.values[map].length) return [heading, quiet(`Never active: in none of the ${ATLAS.seen} images is it above zero.`)];
+  if (!layer.values[map].length) return [heading, quiet(`Never active: in none of the ${ATLAS.total} images is it above zero.`)];
   const panels = [histogram, classes, places].map((panel) => panel(layer, map)).filter(Boolean);
-  const left = el("div", {}, ...pictures(layer, map), strongest(layer, map));
+  const left = el("div", {}, ...pictures(layer, map), activationTable(layer, map));
   return [heading, el("div", { class: "map" }, left, el("div", { class: "panels" }, ...panels))];
 }
 
@@ -54,9 +54,9 @@ function pictures(layer, map) {
   const values = layer.values[map];
   const block = (kind, what) => el("div", { class: "block" }, ...values.map((value, k) =>
     tile(layer, map, kind, k, `${what} ${k + 1}: activation ${value}, image ${image(layer, map, k)[0]}`)));
-  const left = el("div", {}, el("h3", {}, "Projected down"), block("projections", "projection"));
-  const right = el("div", {}, el("h3", {}, "What the unit saw"), block("patches", "patch"));
-  const note = "Mid-grey is zero, black and white are each projection's own scale. Grey margins lie outside the image.";
+  const left = el("div", {}, el("h3", {}, "Projections"), block("projections", "projection"));
+  const right = el("div", {}, el("h3", {}, "What the unit sees"), block("patches", "patch"));
+  const note = "Mid-grey is zero; each projection has its own scale from black to white. Grey margins lie outside the image.";
   return [el("div", { class: "pair" }, left, right), quiet(note)];
 }
 
@@ -67,16 +67,17 @@ function mark({ target }) {
 }
 
 function histogram(layer, map) {
-  const [counts, silent, width] = [layer.counts[map], layer.silent[map], layer.widths[map]];
-  const most = Math.max(silent, ...counts);
+  const [counts, inactive, width] = [layer.counts[map], layer.inactive[map], layer.widths[map]];
+  const most = Math.max(inactive, ...counts);
   const bar = (count, text) => el("span", { style: `height: ${(100 * count) / most}%`, title: `${count} images: ${text}` });
   const from = (b) => `${Number((b * width).toPrecision(3))} to ${Number(((b + 1) * width).toPrecision(3))}`;
   const last = Number((counts.length * width).toPrecision(3));
-  const text = `silent in ${silent} of ${ATLAS.seen} images; active up to ${layer.values[map][0]}, on average ${layer.mean[map]}`;
+  const range = `active up to ${layer.values[map][0]}, on average ${layer.mean[map]}`;
+  const text = `inactive in ${inactive} of ${ATLAS.total} images; ${range}`;
   return el("section", {}, el("h3", {}, "How strongly"),
     el("div", { class: "bars", role: "img", "aria-label": `Histogram: ${text}` },
-      bar(silent, "silent"), ...counts.map((count, b) => bar(count, from(b)))),
-    el("div", { class: "axis quiet", "aria-hidden": "true" }, el("span", {}, "silent | 0"), el("span", {}, String(last))),
+      bar(inactive, "inactive"), ...counts.map((count, b) => bar(count, from(b)))),
+    el("div", { class: "axis quiet", "aria-hidden": "true" }, el("span", {}, "inactive | 0"), el("span", {}, String(last))),
     quiet(`The map's strongest activation in each image: ${text}.`));
 }
 
@@ -87,7 +88,7 @@ function classes(layer, map) {
     const bar = el("i", { style: `width: ${(100 * layer.means[map][k]) / most}%` });
     return [el("span", {}, ATLAS.classes[c]), bar, el("span", {}, String(layer.means[map][k]))];
   });
-  const whose = ATLAS.labelled ? "" : ", classes as the net says";
+  const whose = ATLAS.labelled ? "" : ", classes as the net predicts";
   return el("section", {}, el("h3", {}, "For which classes"), el("div", { class: "shares" }, ...rows),
     quiet(`Mean of the strongest activation over the images of a class${whose}; over all images ${layer.mean[map]}.`));
 }
@@ -100,7 +101,7 @@ function places(layer, map) {
   grid.setAttribute("role", "img");
   grid.setAttribute("aria-label", "Map of the image: " + fullest(rows));
   const cell = layer.cell > 1 ? `, in cells of ${layer.cell} × ${layer.cell} units` : "";
-  const note = quiet(`Where its strongest activations fall${cell}; most ${fullest(rows)}.`);
+  const note = quiet(`Where its strongest activations lie${cell}; most ${fullest(rows)}.`);
   return el("section", {}, el("h3", {}, "Where in the image"), grid, note);
 }
 
@@ -116,29 +117,29 @@ function fullest(rows) {
   return most === 4 ? "in the centre" : `at the ${down} ${across}`;
 }
 
-function strongest(layer, map) {
-  const [, , guess] = image(layer, map, 0);
+function activationTable(layer, map) {
+  const [, , prediction] = image(layer, map, 0);
   const names = ["", "activation", "scale of the projection", "image"];
   if (ATLAS.labelled) names.push("class");
-  if (guess !== undefined) names.push("the net says");
+  if (prediction !== undefined) names.push("prediction");
   const rows = layer.values[map].map((value, k) => {
-    const [file, label, says, p] = image(layer, map, k);
+    const [file, label, predicted, p] = image(layer, map, k);
     const cells = [el("td", { class: "number" }, String(k + 1)), el("td", { class: "number" }, String(value)),
       el("td", { class: "number scale" }, String(layer.scales[map][k])), el("td", { class: "name" }, file)];
     if (ATLAS.labelled) cells.push(el("td", { class: "name" }, label));
-    if (says !== undefined) {
-      const wrong = ATLAS.labelled && says !== label && ATLAS.classes.includes(says) ? " wrong" : "";
-      cells.push(el("td", { class: "name" + wrong }, `${says} (${Math.round(100 * p)} %)`));
+    if (predicted !== undefined) {
+      const wrong = ATLAS.labelled && predicted !== label && ATLAS.classes.includes(predicted) ? " wrong" : "";
+      cells.push(el("td", { class: "name" + wrong }, `${predicted} (${Math.round(100 * p)} %)`));
     }
     return el("tr", { "data-k": k }, ...cells);
   });
   const kinds = ["number", "number", "number scale"];
   const head = names.map((name, k) => el("th", { scope: "col", class: kinds[k] || "name" }, name));
-  return tabulated("The strongest activations", head, rows);
+  return scrollTable("The strongest activations", head, rows);
 }
 
 // A wide table is scrolled sideways in its own box, which the keyboard must reach.
-function tabulated(name, head, rows) {
+function scrollTable(name, head, rows) {
   const parts = [el("caption", {}, name), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows)];
   return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, el("table", {}, ...parts));
 }

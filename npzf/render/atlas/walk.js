@@ -3,9 +3,9 @@
 const main = document.querySelector("main");
 const nav = document.querySelector("header nav");
 const search = document.querySelector("#search");
-const said = document.querySelector("header output");
+const message = document.querySelector("header output");
 const introduction = main.querySelector("p");
-let shown = {};
+let current = {};
 
 function parse(hash) {
   let text = hash.slice(1);
@@ -19,12 +19,12 @@ function parse(hash) {
 }
 
 function show() {
-  const before = shown;
-  shown = parse(location.hash);
-  const { layer, map, unknown } = shown;
-  said.textContent = unknown ? `There is no ${unknown} in this atlas.` : "";
+  const before = current;
+  current = parse(location.hash);
+  const { layer, map, unknown } = current;
+  message.textContent = unknown ? `There is no ${unknown} in this atlas.` : "";
   near.disconnect();
-  main.replaceChildren(...(map !== undefined ? mapView(shown) : layer ? wallView(shown) : netView()));
+  main.replaceChildren(...(map !== undefined ? mapView(current) : layer ? wallView(current) : netView()));
   const name = layer && (map === undefined ? layer.name : `${layer.name} map ${map}`);
   document.title = [name, ATLAS.title].filter(Boolean).join(" · ");
   for (const link of nav.children) {
@@ -39,13 +39,13 @@ function show() {
   if (!back && before.layer !== layer) main.focus({ preventScroll: true });
 }
 
-// "conv3 17", "conv3/17", "conv3", or "17" in the present layer; a layer's name may be begun only.
+// "conv3 17", "conv3/17", "conv3", or "17" in the current layer; part of a layer's name is enough.
 function find(query) {
   const words = query.trim().toLowerCase().split(/[\s/]+/).filter(Boolean);
   const number = words.length && /^\d+$/.test(words.at(-1)) ? Number(words.pop()) : undefined;
   const name = words.join("/");
   const exact = ATLAS.layers.find((layer) => layer.name.toLowerCase() === name);
-  const layer = name ? exact || ATLAS.layers.find((one) => one.name.toLowerCase().includes(name)) : shown.layer;
+  const layer = name ? exact || ATLAS.layers.find((one) => one.name.toLowerCase().includes(name)) : current.layer;
   if (!layer || (number !== undefined && number >= layer.maps)) return null;
   return address(layer, number);
 }
@@ -54,20 +54,20 @@ document.querySelector("form").addEventListener("submit", (event) => {
   event.preventDefault();
   const found = find(search.value);
   if (!found) {
-    said.textContent = `There is no such map. Try ${search.placeholder}.`;
+    message.textContent = `There is no such map. Try ${search.placeholder}.`;
     return;
   }
   search.value = "";
   search.blur();
-  said.textContent = "";
+  message.textContent = "";
   if (location.hash === found) show();
   location.hash = found;
 });
 
 function move(step) {
-  const to = shown.map + step;
-  if (to < 0 || to >= shown.layer.maps) return;
-  history.replaceState(null, "", address(shown.layer, to)); // so that Back leads to the wall
+  const to = current.map + step;
+  if (to < 0 || to >= current.layer.maps) return;
+  history.replaceState(null, "", address(current.layer, to)); // so that Back leads to the wall
   show();
 }
 
@@ -88,11 +88,11 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target === search;
   if (event.key === "Escape" && typing) search.blur();
   else if (typing) return;
-  else if (event.key === "Escape" && shown.layer) location.hash = shown.map === undefined ? "#" : address(shown.layer);
+  else if (event.key === "Escape" && current.layer) location.hash = current.map === undefined ? "#" : address(current.layer);
   else if (event.key === "/") search.focus();
-  else if (shown.map !== undefined && event.key === "ArrowLeft") move(-1);
-  else if (shown.map !== undefined && event.key === "ArrowRight") move(1);
-  else if (shown.layer && shown.map === undefined && event.key.startsWith("Arrow")) {
+  else if (current.map !== undefined && event.key === "ArrowLeft") move(-1);
+  else if (current.map !== undefined && event.key === "ArrowRight") move(1);
+  else if (current.layer && current.map === undefined && event.key.startsWith("Arrow")) {
     if (!walk(event.key)) return;
   } else return;
   event.preventDefault();
