@@ -13,7 +13,7 @@ usage: npzf COMMAND [argument ...]   or, which is the same: python -m npzf COMMA
 npzf COMMAND --help describes a command's arguments and ends with an example.
 
 commands:"""
-SHARED = ("cli", "figures")  # what the scripts share is no command
+SHARED = "cli"  # what the scripts share is no command
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     scripts = commands()
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help"):
-        print("\n".join([USAGE, *(f"  {name:<16}{purpose(path)}" for name, path in scripts.items())]))
+        print("\n".join([USAGE, *(f"  {name:<15} {purpose(path)}" for name, path in scripts.items())]))
     elif name not in scripts:
         print(f"error: command is {name!r}, expected one of {', '.join(scripts)}", file=sys.stderr)
         sys.exit(2)
@@ -33,14 +33,14 @@ def main() -> None:
 
 def commands() -> dict[str, Path]:
     """Name -> script, in alphabetical order."""
-    return {path.stem: path for path in sorted(folder().glob("*.py")) if path.stem not in SHARED}
+    return {path.stem: path for path in sorted(folder().glob("*.py")) if path.stem != SHARED}
 
 
 def folder() -> Path:
     """scripts/ inside the installed package, or beside npzf/ in a checkout."""
     package = Path(__file__).resolve().parent
     for scripts in (package / "scripts", package.parent / "scripts"):
-        if (scripts / f"{SHARED[0]}.py").is_file():
+        if (scripts / f"{SHARED}.py").is_file():
             return scripts
     raise FileNotFoundError(f"scripts are neither in {package} nor beside it: the installation of npzf is incomplete")
 

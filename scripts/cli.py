@@ -1,4 +1,4 @@
-"""What the scripts share: where images come from, how they report, and one line for whatever goes wrong."""
+"""What the scripts share: options, nets and images from the command line, and one line for whatever goes wrong."""
 
 from __future__ import annotations
 
@@ -7,33 +7,49 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 import npzf
 from npzf.backend import CudaError, describe
-from npzf.data import ClassFolders, ImageFolder, PackedImages, SquareImages, embedded_images, resized_side
+from npzf.data import ClassFolders, ImageFolder, PackedImages, SquareImages, centre_crop, decode, embedded_images, square
+from npzf.data import resized_side as default_side
 
 EMBEDDED = "embedded"
+LAYERS = "every convolution; in a net with branches the first one, and where branches meet"
 
 
-def parser(description: str, example: str) -> argparse.ArgumentParser:
-    """A parser whose --help ends with an example."""
-    name = Path(sys.argv[0]).stem
-    made = argparse.ArgumentParser(prog=f"npzf {name}", description=description, epilog=f"example: {example}")
-    made.add_argument("--threads", type=int, help="CPU threads (default: all processors)")
-    made.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to compute (default cpu)")
-    made.add_argument("--precision", choices=["fp32", "tf32"], default="fp32", help="of products on a GPU (default fp32)")
+class Paragraphs(argparse.HelpFormatter):
+    """Help whose description keeps its paragraphs."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n\n".join(super(Paragraphs, self)._fill_text(part, width, indent) for part in text.split("\n\n"))
+
+
+def parser(name: str, description: str, example: str) -> argparse.ArgumentParser:
+    """A parser with the options that all scripts have; description: the script's docstring; --help ends with the example."""
+    made = argparse.ArgumentParser(
+        prog=f"npzf {name}", description=description, epilog=f"example: npzf {name} {example}", formatter_class=Paragraphs
+    )
+    group = made.add_argument_group("computation")
+    group.add_argument("--threads", type=int, help="CPU threads (default: all processors)")
+    group.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to compute (default cpu)")
+    group.add_argument("--precision", choices=["fp32", "tf32"], default="fp32", help="of products on a GPU (default fp32)")
+    group.add_argument("--ops", choices=["fast", "plain"], default="fast", help="plain: as one reads them (default fast)")
     return made
 
 
-def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Namespace) -> None:
-    """Says on what it runs, runs main, and turns errors that name their cause into one line and exit status 2."""
+def run(main: Callable[[argparse.Namespace], None], options: argparse.ArgumentParser) -> None:
+    """Parses the command line, prints the device, runs main; errors that name their cause become one line and exit status 2."""
+    args = options.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     try:
-        if arguments.threads is not None:
-            npzf.set_threads(arguments.threads)
-        print(describe(arguments.device), flush=True)
-        main(arguments)
+        if args.threads is not None:
+            npzf.set_threads(args.threads)
+        print(describe(args.device), flush=True)
+        main(args)
     except (ValueError, OSError, ArithmeticError, MemoryError, ImportError, CudaError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -42,8 +58,109 @@ def run(main: Callable[[argparse.Namespace], None], arguments: argparse.Namespac
         sys.exit(130)
 
 
-def images(where: str, split: str | None = None, labels: bool = True) -> ClassFolders | PackedImages | ImageFolder:
-    """The image set that an argument names: "embedded", a folder of class folders, or a packed .h5 file.
+# Options, in the order in which commands take them: the net first, then images.
+
+
+def add_net(options: argparse.ArgumentParser, what: str = "network saved by npzf, .h5") -> None:
+    options.add_argument("net", help=what)
+
+
+def add_image(options: argparse.ArgumentParser) -> None:
+    options.add_argument("image", help="one photograph of any size; its centre square is resized to the net's input")
+
+
+def add_image_set(
+    options: argparse.ArgumentParser, name: str, *, labels: bool, default: str | None = EMBEDDED, what: str = ""
+) -> None:
+    """An argument or --option that names a set of images; labels: whether each image must have a class."""
+    kinds = "folder of class folders" if labels else "folder of images or of class folders"
+    words = f"{what}{kinds}, packed .h5, or '{EMBEDDED}' (default {'none' if default is None else default})"
+    form: dict[str, Any] = {"metavar": "IMAGES"} if name.startswith("--") else {"nargs": "?"}
+    options.add_argument(name, default=default, help=words, **form)
+
+
+def add_split(options: argparse.ArgumentParser, default: str) -> None:
+    words = f"of a packed .h5 and of '{EMBEDDED}' (default {default})"
+    options.add_argument("--split", choices=["train", "validation"], default=default, help=words)
+
+
+def add_resize(options: argparse.ArgumentParser) -> None:
+    words = "pixels to whose square images are resized before cropping (default 8/7 of the crop)"
+    options.add_argument("--resize", type=int, metavar="SIDE", help=words)
+
+
+def add_batch(options: argparse.ArgumentParser, default: int, what: str = "images in one pass") -> None:
+    options.add_argument("--batch", type=int, default=default, help=f"{what} (default {default})")
+
+
+def add_images(
+    options: argparse.ArgumentParser, name: str = "images", *, labels: bool, split: str = "validation", batch: int
+) -> None:
+    """A set of images with the options of reading it."""
+    add_image_set(options, name, labels=labels)
+    add_split(options, split)
+    add_resize(options)
+    add_batch(options, batch)
+
+
+def add_layers(options: argparse.ArgumentParser, default: str | None = LAYERS) -> None:
+    """Names of layers, which must be given if there is no default."""
+    words = "layers to look at" + (f" (default: {default})" if default else "")
+    options.add_argument("--layers", nargs="+", metavar="LAYER", required=default is None, help=words)
+
+
+def add_layer(options: argparse.ArgumentParser, what: str) -> None:
+    options.add_argument("--layer", help=what)
+
+
+def add_label(options: argparse.ArgumentParser) -> None:
+    options.add_argument("--label", type=int, help="class, as a number (default: the net's prediction)")
+
+
+def add_count(options: argparse.ArgumentParser) -> None:
+    options.add_argument(
+        "--count", type=int, default=9, choices=range(1, 10), metavar="1..9", help="activations a map (default 9)"
+    )
+
+
+def add_maps(options: argparse.ArgumentParser, default: int, what: str) -> None:
+    options.add_argument("--maps", type=int, default=default, help=f"{what} (default {default})")
+
+
+def add_seed(options: argparse.ArgumentParser, of: str) -> None:
+    options.add_argument("--seed", type=int, default=0, help=f"of {of} (default 0)")
+
+
+def add_steps(options: argparse.ArgumentParser, default: int, what: str) -> None:
+    options.add_argument("--steps", type=int, default=default, help=f"gradient steps to {what} (default {default})")
+
+
+def add_animation(options: argparse.ArgumentParser) -> None:
+    options.add_argument("--animation", choices=["webp", "gif"], default="webp", help="file format (default webp)")
+
+
+def add_size(options: argparse.ArgumentParser, default: str) -> None:
+    options.add_argument("--size", type=int, help=f"side of the grey square in the net's pixels (default {default})")
+
+
+def add_out(options: argparse.ArgumentParser, default: str | None, what: str = "folder") -> None:
+    """What to write, which must be named if there is no default."""
+    words = f"{what} to write" + (f" (default {default})" if default else "")
+    options.add_argument("--out", default=default, required=default is None, help=words)
+
+
+# What the arguments name.
+
+
+def load_net(args: argparse.Namespace, path: str | Path | None = None) -> npzf.Network:
+    """The net args.net, or that of another path, where and as the options say."""
+    net = npzf.load(args.net if path is None else path).to(args.device, args.precision)
+    net.ops = args.ops
+    return net
+
+
+def image_set(where: str, split: str | None = None, labels: bool = True) -> ClassFolders | PackedImages | ImageFolder:
+    """The image set that an argument names: "embedded", a packed .h5 file, or a folder of class folders.
 
     Where no labels are needed, also a folder with images directly in it.
     """
@@ -56,21 +173,39 @@ def images(where: str, split: str | None = None, labels: bool = True) -> ClassFo
     return ImageFolder(path) if flat else ClassFolders(path)
 
 
-def squares(where: str, split: str | None, net: npzf.Network, resize: int | None, labels: bool = True) -> SquareImages:
+def square_images(where: str, split: str | None, net: npzf.Network, resize: int | None, labels: bool = True) -> SquareImages:
     """Those images as squares for the net: resized to `resize` pixels, by default 8/7 of the net's input (256 for 224)."""
-    size = net.input_shape[0]
-    side = resized_side(net) if resize is None else resize
+    size = max(net.input_shape[:2])
+    side = default_side(net) if resize is None else resize
     if side < size:
         raise ValueError(f"--resize is {side}, expected at least the crop of {size} pixels that the net takes")
-    return SquareImages(images(where, split, labels), side)
+    return SquareImages(image_set(where, split, labels), side)
 
 
-def kept_net(folder: str | Path, epoch: int) -> Path:
+def photograph(net: npzf.Network, path: str | Path) -> np.ndarray:
+    """The centre square of a photograph, resized for the net: uint8 (H, W, 3), the net's input size; prints its sizes."""
+    pixels, size = decode(path), net.input_shape[:2]
+    print(f"{path}: centre square of {pixels.shape[1]} x {pixels.shape[0]} pixels, resized to {size[1]} x {size[0]}")
+    return centre_crop(square(pixels, max(size))[None], size)[0]
+
+
+def class_name(net: npzf.Network, label: int) -> str:
+    """The name of one of the net's classes, or "class 7"."""
+    return net.classes[label] if net.classes else f"class {label}"
+
+
+def report_failures(images: SquareImages, what: str = "images") -> None:
+    """Prints how many images were left out, if any were."""
+    if images.failures:
+        print(f"{len(images.failures)} {what} could not be decoded and were left out")
+
+
+def epoch_file(folder: str | Path, epoch: int) -> Path:
     """Where the training that writes to this folder keeps its net of that epoch."""
     return Path(folder) / "epochs" / f"{epoch:04d}.h5"
 
 
-def kept_nets(folder: str | Path) -> dict[int, Path]:
+def epoch_files(folder: str | Path) -> dict[int, Path]:
     """The nets that a training has kept, epoch -> file, in the order of the epochs."""
-    found = (path for path in kept_net(folder, 0).parent.glob("*.h5") if path.stem.isdecimal())
-    return dict(sorted((int(path.stem), path) for path in found))
+    paths = (path for path in epoch_file(folder, 0).parent.glob("*.h5") if path.stem.isdecimal())
+    return dict(sorted((int(path.stem), path) for path in paths))

@@ -1,32 +1,35 @@
-"""Errors of a trained net on images (Table 2's columns): one centre crop, or ten crops averaged."""
+"""Table 2: errors of a trained net on images, with one centre crop or ten crops averaged.
+
+Prints the mean cross-entropy and the top-1 and top-5 errors; writes nothing.
+"""
 
 from __future__ import annotations
 
+import argparse
+
 import cli
 
-import npzf
 from npzf.training import check_classes, evaluate
 
 
-def main(args) -> None:
-    net = npzf.load(args.checkpoint).to(args.device, args.precision)
-    squares = cli.squares(args.images, "validation", net, args.resize)
-    check_classes(net, squares, f"{args.images} has")
-    classes = net.shapes[net.output_name][0]
-    score = evaluate(net, squares, args.crops, args.batch)
+def main(args: argparse.Namespace) -> None:
+    net = cli.load_net(args)
+    images = cli.square_images(args.images, args.split, net, args.resize)
+    check_classes(net, images, f"{args.images} has")
+    score = evaluate(net, images, args.crops, args.batch)
+    guessing = 100 - 100 / len(images.source.classes)
     print(f"{score.images} images, {args.crops} crop{'s' if args.crops > 1 else ''}: loss {score.loss:.4f} nats,")
-    print(f"top-1 error {score.error:.2f} %, top-5 error {score.top5_error:.2f} % (guessing: {100 - 100 / classes:.2f} %)")
-    if squares.failures:
-        print(f"{len(squares.failures)} images could not be decoded and were left out")
+    print(f"top-1 error {score.error:.2f} %, top-5 error {score.top5_error:.2f} % (guessing: {guessing:.2f} %)")
+    cli.report_failures(images)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = cli.parser("evaluate", __doc__, "runs/demo/best.h5 embedded --crops 10")
+    cli.add_net(made, "network saved by npzf, .h5, with class scores")
+    cli.add_images(made, labels=True, batch=128)
+    made.add_argument("--crops", type=int, choices=[1, 10], default=1, help="1: the centre; 10: as in the paper (default 1)")
+    return made
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "npzf evaluate runs/demo/best.h5 embedded --crops 10")
-    parser.add_argument("checkpoint", help="a network saved by npzf")
-    parser.add_argument("images", nargs="?", default=cli.EMBEDDED, help="folder of class folders, .h5, or 'embedded' (default)")
-    parser.add_argument("--crops", type=int, choices=[1, 10], default=1)
-    parser.add_argument("--batch", type=int, default=128, help="images at once (default 128)")
-    parser.add_argument(
-        "--resize", type=int, help="shorter side of the images before cropping, in pixels (default 8/7 of the crop)"
-    )
-    cli.run(main, parser.parse_args())
+    cli.run(main, parser())

@@ -1,17 +1,17 @@
-"""Explains one photograph: its classes, the places they depend on, and what it excites in each layer, in one picture."""
+"""Explains one photograph: its classes, what they depend on, and what it excites in each layer.
+
+Prints the most probable classes and writes one picture, OUT: the classes, the maps of figure 7 for the first of them, and the
+projections of figure 2 for the strongest maps.
+"""
 
 from __future__ import annotations
 
 import argparse
 
 import cli
-import figures
 import numpy as np
 
 import npzf
-from npzf.backend import to_numpy
-from npzf.data import decode, square
-from npzf.losses import softmax
 from npzf.render import explain_figure
 from npzf.studies import occlusion_map, top_maps_of_image
 
@@ -20,38 +20,39 @@ LAYERS = 5  # drawn unless some are named
 
 
 def main(args: argparse.Namespace) -> None:
-    net = npzf.load(args.checkpoint).to(args.device, args.precision)
-    pixels = decode(args.image)
-    photograph = square(pixels, net.input_shape[0])
-    height, width = pixels.shape[:2]
-    print(f"{args.image}: the centre square of {width} x {height} pixels, resized to {net.input_shape[0]}")
-    x = net.preprocessing.apply(photograph[None])[0]
-    p = softmax(to_numpy(net.forward(x[None])))[0]
+    net = cli.load_net(args)
+    photograph = cli.photograph(net, args.image)
+    x = net.preprocessing.apply(photograph[None])
+    p = npzf.predict(net, x)[0]
     best = np.argsort(-p, kind="stable")[:CLASSES]
-    names = [net.classes[k] if net.classes else f"class {k}" for k in best]
+    names = [cli.class_name(net, int(k)) for k in best]
     for name, k in zip(names, best, strict=True):
         print(f"{p[k]:7.2%}  {name}")
-    studies = [occlusion_map(net, x[None], int(k))[0] for k in best[:OCCLUDED]]
+    layers = top_maps_of_image(net, x, args.layers or some_layers(net), count=args.maps)
+    studies = [occlusion_map(net, x, int(k))[0] for k in best[:OCCLUDED]]
     for name, study in zip(names, studies, strict=False):
         row, column = np.unravel_index(study.probability.argmin(), study.probability.shape)
         place = f"({study.centres_y[row]:.0f}, {study.centres_x[column]:.0f})"
-        least = f"{study.probability.min():.1%} with a square of {study.size} pixels at {place}"
-        print(f"{name}: {study.original_probability:.1%}, down to {least}")
-    layers = [one[0] for one in top_maps_of_image(net, x[None], args.layers or some_layers(net), count=args.maps)]
+        lowest = f"{study.probability.min():.1%} with a square of {study.size} pixels at {place}"
+        print(f"{name}: {study.original_probability:.1%}, down to {lowest}")
     print(explain_figure(photograph, names, p[best], studies, layers, args.out))
 
 
 def some_layers(net: npzf.Network) -> list[str]:
-    """The main ones, evenly chosen if there are many."""
-    layers = figures.main_layers(net)
+    """The main ones, LAYERS evenly chosen ones if there are more."""
+    layers = net.main_layers
     return [layers[k] for k in np.unique(np.linspace(0, len(layers) - 1, LAYERS).round().astype(int))]
 
 
+def parser() -> argparse.ArgumentParser:
+    made = cli.parser("explain", __doc__, "runs/photos/best.h5 dog.jpg --layers conv2 conv5")
+    cli.add_net(made, "network saved by npzf, .h5, with class scores")
+    cli.add_image(made)
+    cli.add_layers(made, f"up to {LAYERS} of the main ones")
+    cli.add_maps(made, 6, "maps of each layer, those with the largest activations")
+    cli.add_out(made, "runs/explain.png", "picture")
+    return made
+
+
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "npzf explain dog.jpg runs/photos/best.h5 --layers conv2 conv5")
-    parser.add_argument("image", help="one photograph of any size")
-    parser.add_argument("checkpoint", help="a network saved by npzf, with class scores")
-    parser.add_argument("--layers", nargs="+", help=f"layers to look into (default: up to {LAYERS} of them)")
-    parser.add_argument("--maps", type=int, default=6, help="maps of each layer (default 6)")
-    parser.add_argument("--out", default="runs/explain.png", help="the picture to write (default runs/explain.png)")
-    cli.run(main, parser.parse_args())
+    cli.run(main, parser())

@@ -1,26 +1,24 @@
-"""Make npzf/data/embedded.h5, the small image set that comes with npzf, from Caltech-101 (section 5.2).
+"""Makes the small image set that comes with npzf, npzf/data/embedded.h5, from Caltech-101 (section 5.2).
 
-Of each class 20 images are for validation and up to 80 of the others for training, chosen at random by a
-fixed seed. Only ten distinct classes of Caltech-101 have 100 images (Faces and Faces_easy are the same
-photographs), so three of the twelve, chosen for parts that can be seen, have fewer for training:
-grand_piano 79, butterfly 71, sunflower 65. Each image is its centre square at 128 x 128 pixels, as JPEG of
-the best quality that keeps the file within 6,000,000 bytes.
-
-example:
-    npzf make_embedded caltech101/101_ObjectCategories
+Of each class 20 images are for validation and up to 80 of the others for training, chosen at random by a fixed seed. Only ten
+distinct classes of Caltech-101 have 100 images (Faces and Faces_easy are the same photographs), so three of the twelve, chosen
+for parts that can be seen, have fewer for training: grand_piano 79, butterfly 71, sunflower 65. Each image is its centre square
+at 128 x 128 pixels, as JPEG of the best quality that keeps the file within 6,000,000 bytes.
 """
+
+from __future__ import annotations
 
 import argparse
 import io
 from pathlib import Path
 
+import cli
 import numpy as np
 from PIL import Image
 
-import npzf
 from npzf.data import ClassFolders, square, write_packed
 
-CLASSES = ("Faces_easy", "Leopards", "Motorbikes", "airplanes", "bonsai", "butterfly")
+CLASSES: tuple[str, ...] = ("Faces_easy", "Leopards", "Motorbikes", "airplanes", "bonsai", "butterfly")
 CLASSES += ("car_side", "grand_piano", "hawksbill", "ketch", "sunflower", "watch")
 TRAINING, VALIDATION = 80, 20  # images of a class
 SIDE = 128  # pixels
@@ -31,7 +29,7 @@ LICENCE = "CC BY 4.0"
 
 
 def choose(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the images chosen, class by class, and the split of each: 0 training, 1 validation."""
+    """Indices of the chosen images, class by class, and the split of each: 0 training, 1 validation."""
     generator = np.random.default_rng(SEED)
     chosen, split = [], []
     for label in range(len(CLASSES)):
@@ -50,36 +48,27 @@ def jpeg(pixels: np.ndarray, quality: int) -> bytes:
 
 
 def encode(squares: list[np.ndarray], largest: int) -> tuple[list[bytes], int]:
-    """All images as JPEG of the best common quality with at most `largest` bytes in all, and that quality."""
+    """All images as JPEG of the best common quality that takes at most `largest` bytes in all, and that quality."""
     for quality in range(95, 0, -1):
         encoded = [jpeg(pixels, quality) for pixels in squares]
         if sum(map(len, encoded)) <= largest:
             return encoded, quality
-    raise ValueError(f"{len(squares)} images do not fit in {largest} bytes at any JPEG quality")
+    raise ValueError(f"{len(squares)} images are too large at any JPEG quality, expected at most {largest} bytes in all")
 
 
-def main() -> None:
-    """Read the folder, write the file, print what it holds."""
-    parser = argparse.ArgumentParser(
-        prog="npzf make_embedded", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="Caltech-101's folder 101_ObjectCategories")
-    default = Path(npzf.__file__).parent / "data" / "embedded.h5"
-    parser.add_argument("--out", type=Path, default=default, help="file to write (%(default)s)")
-    arguments = parser.parse_args()
-
-    present = {folder.name for folder in arguments.folder.glob("*")}
+def main(args: argparse.Namespace) -> None:
+    present = {folder.name for folder in Path(args.folder).glob("*")}
     if missing := sorted(set(CLASSES) - present):
-        parser.error(f"{arguments.folder} lacks the class folders {', '.join(missing)}")
-    images = ClassFolders(arguments.folder, without=tuple(present - set(CLASSES)))
+        raise ValueError(f"{args.folder} lacks {', '.join(missing)}, expected a folder for each of {len(CLASSES)} classes")
+    images = ClassFolders(args.folder, without=tuple(present - set(CLASSES)))
     chosen, split = choose(images.targets)
     squares = [square(images.image(i), SIDE) for i in chosen]
-    names = [Path(images.name(i)).relative_to(arguments.folder).as_posix() for i in chosen]
+    names = [Path(images.name(i)).relative_to(args.folder).as_posix() for i in chosen]
     targets = images.targets[chosen]
     overhead = 200 * len(chosen)  # names, offsets, labels and HDF5's own tables, generously
     encoded, quality = encode(squares, LARGEST - overhead)
     write_packed(
-        arguments.out,
+        args.out,
         encoded,
         targets=targets,
         names=names,
@@ -92,9 +81,16 @@ def main() -> None:
     print(f"{'class':12} training validation")
     for target, name in enumerate(CLASSES):
         print(f"{name:12} {np.sum(split[targets == target] == 0):8} {np.sum(split[targets == target] == 1):10}")
-    size = arguments.out.stat().st_size
-    print(f"{arguments.out}: {len(chosen)} images, JPEG quality {quality}, {size:,} bytes")
+    size = Path(args.out).stat().st_size
+    print(f"{args.out}: {len(chosen)} images, JPEG quality {quality}, {size:,} bytes")
+
+
+def parser() -> argparse.ArgumentParser:
+    made = cli.parser("make_embedded", __doc__, "caltech101/101_ObjectCategories")
+    made.add_argument("folder", help="Caltech-101's folder 101_ObjectCategories")
+    cli.add_out(made, "runs/embedded.h5", "file")
+    return made
 
 
 if __name__ == "__main__":
-    main()
+    cli.run(main, parser())

@@ -1,4 +1,7 @@
-"""Figure 7: slides a grey square over one photograph and draws what that does to a net's strongest map and to its answer."""
+"""Figure 7: slides a grey square over one photograph and draws its effect on a map and on the class.
+
+Prints how far the class and the map fall, and writes one figure, OUT.
+"""
 
 from __future__ import annotations
 
@@ -9,75 +12,53 @@ import cli
 import numpy as np
 
 import npzf
-from npzf import project
-from npzf.backend import to_numpy
-from npzf.data import EvaluationBatches, decode, square
-from npzf.layers import Dropout
-from npzf.losses import softmax
+from npzf.data import evaluation_batches
 from npzf.render import downscale, occlusion_figure, to_grey_robust
-from npzf.studies import occlusion_map, projections_and_patches, top_activations
-from npzf.units import argmax_position
+from npzf.studies import ImageTopMaps, occlusion_map, projections_and_patches, top_activations, top_maps_of_image
 
-OTHERS = 3  # images whose projections stand beside the photograph's own, as in the paper
+OTHERS = 3  # images whose projections are drawn beside the photograph's own, as in the paper
 TILE = 110  # pixels of those, at most
 
 
 def main(args: argparse.Namespace) -> None:
-    net = npzf.load(args.checkpoint).to(args.device, args.precision)
-    side = net.input_shape[0]
-    pixels = decode(args.image)
-    photograph = square(pixels, side)
-    print(f"{args.image}: {pixels.shape[1]} x {pixels.shape[0]} pixels, of which the centre square is resized to {side} x {side}")
-    x = net.preprocessing.apply(photograph[None])[0]
-    p = softmax(to_numpy(net.forward(x[None])))[0]
-    label = int(p.argmax()) if args.label is None else args.label
-    layer = args.layer or highest_maps(net)
+    net = cli.load_net(args)
+    photograph = cli.photograph(net, args.image)
+    x = net.preprocessing.apply(photograph[None])
+    label = int(npzf.predict(net, x)[0].argmax()) if args.label is None else args.label
+    layer = args.layer or net.last_with_maps
+    own = top_maps_of_image(net, x, [layer], count=1)[0]  # its map of the largest activation, as in the study
     options = {"size": args.size, "step": args.step, "grey": args.grey, "batch": args.batch}
-    study = occlusion_map(net, x[None], label, layer=layer, **options)[0]
-    name = net.classes.__getitem__ if net.classes else str
+    study = occlusion_map(net, x, label, layer=layer, **options)[0]
+    lowest, highest = study.probability.min(), study.probability.max()
     print(f"grey is {args.grey:g} in units of the net's input (0: the mean image); square of {study.size} pixels")
-    print(
-        f"{name(label)}: {study.original_probability:.1%} untouched, "
-        f"{study.probability.min():.1%} to {study.probability.max():.1%} occluded"
-    )
+    print(f"{cli.class_name(net, label)}: {study.original_probability:.1%}; with the square {lowest:.1%} to {highest:.1%}")
+    assert study.activity is not None  # for a layer was named
     share = study.activity.min() / study.original_activity if study.original_activity else 1.0
-    print(f"{layer}, map {study.strongest_map}: total activity falls to {share:.0%} at the least")
-    best, places = np.unique(study.prediction, return_counts=True)
-    order = np.argsort(-places, kind="stable")[:5]
-    print("most probable: " + ", ".join(f"{name(best[k])} at {places[k]} of {study.prediction.size} places" for k in order))
-    projections, patches = exhibits(net, photograph, layer, int(study.strongest_map), args)
+    print(f"{layer}, map {own.maps[0, 0]}: total activity falls to {share:.0%} at the least")
+    classes, counts = np.unique(study.prediction, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:5]
+    shares = ", ".join(f"{cli.class_name(net, int(classes[k]))} at {counts[k]} of {study.prediction.size} places" for k in order)
+    print(f"most probable: {shares}")
+    projections, patches = map_tiles(net, own, args)
     print(occlusion_figure(photograph, study, label, layer, projections, patches, args.out, net.classes))
 
 
-def highest_maps(net: npzf.Network) -> str:
-    """The last layer that has maps, and other ones than one for each class: the paper's layer 5."""
-    maps = [name for name, layer in net.layers.items() if len(net.shapes[name]) == 3 and not isinstance(layer, Dropout)]
-    below = [name for name in maps if net.shapes[name][2:] != net.shapes[net.output_name]]
-    if not below:
-        raise ValueError("the net has no layer with maps, expected one to look at")
-    return below[-1]
-
-
-def exhibits(net: npzf.Network, photograph: np.ndarray, layer: str, index: int, args: argparse.Namespace) -> tuple[list, list]:
-    """Projections and patches of one map, uint8: its strongest in the photograph, then in other images (figure 7 c)."""
-    x = net.preprocessing.apply(photograph[None])
-    row, column = argmax_position(net.forward(x, upto=layer), index)
-    patch = net.fields()[layer].patch(int(row[0]), int(column[0]), *photograph.shape[:2])
-    down, seen = [[to_numpy(project(net, x, layer, (index, row, column)))[0][patch]]], [[photograph[patch]]]
+def map_tiles(net: npzf.Network, own: ImageTopMaps, args: argparse.Namespace) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Projections and patches of the photograph's strongest map, uint8: its own, then those of other images (figure 7 c)."""
+    projections, patches = list(own.projections[0]), list(own.patches[0])
     if args.others:
-        squares = cli.squares(args.others, args.split, net, args.resize, labels=False)
-        batches = EvaluationBatches(squares, net.input_shape[0], args.batch, net.preprocessing)
+        layer, index = own.layer, int(own.maps[0, 0])
+        images = cli.square_images(args.others, args.split, net, args.resize, labels=False)
+        batches = evaluation_batches(net, images, args.batch)
         top = top_activations(net, batches, [layer], count=OTHERS + 1)[layer]
-        found = projections_and_patches(net, squares, layer, top, [index])
-        others = [
-            k for k, i in enumerate(top.images[index, : len(found[0][0])]) if not is_file(args.image, squares.source.name(i))
-        ]
-        for mine, block in zip((down, seen), found, strict=True):
-            mine.append([block[0][k] for k in others[:OTHERS]])
-    share = TILE / max(side for block in down for picture in block for side in picture.shape[:2])
-    # Downscaled before its scale is chosen: in few pixels a few bright dots would leave the rest faint
-    grey = [to_grey_robust(downscale(picture, share))[0] for block in down for picture in block]
-    return grey, [downscale(tile, share) for block in seen for tile in block]
+        blocks = projections_and_patches(net, images, layer, top, [index])
+        ranks = range(len(blocks[0][0]))
+        others = [k for k in ranks if not is_file(args.image, images.source.name(int(top.images[index, k])))][:OTHERS]
+        projections += [blocks[0][0][k] for k in others]
+        patches += [blocks[1][0][k] for k in others]
+    share = TILE / max(side for picture in projections for side in picture.shape[:2])
+    # The scale is chosen after downscaling: chosen before, a few bright dots would leave the rest faint.
+    return [to_grey_robust(downscale(one, share))[0] for one in projections], [downscale(one, share) for one in patches]
 
 
 def is_file(path: str, name: str) -> bool:
@@ -85,18 +66,22 @@ def is_file(path: str, name: str) -> bool:
     return Path(name).exists() and Path(name).samefile(path)
 
 
+def parser() -> argparse.ArgumentParser:
+    made = cli.parser("occlusion", __doc__, "runs/photos/best.h5 dog.jpg --others photos/val")
+    cli.add_net(made, "network saved by npzf, .h5, with class scores")
+    cli.add_image(made)
+    cli.add_label(made)
+    cli.add_layer(made, "layer whose strongest map is followed (default: the last with maps, the paper's 5)")
+    cli.add_size(made, "a fifth of its input")
+    made.add_argument("--step", type=int, help="pixels from place to place (default a twentieth)")
+    made.add_argument("--grey", type=float, default=0.0, help="value of the square in units of the net's input (default 0)")
+    cli.add_image_set(made, "--others", labels=False, default=None, what="more images for panel (c): ")
+    cli.add_split(made, "validation")
+    cli.add_resize(made)
+    cli.add_batch(made, 32, "places of the square, or images, in one pass")
+    cli.add_out(made, "runs/occlusion.png", "figure")
+    return made
+
+
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "npzf occlusion dog.jpg runs/photos/best.h5 --others photos/val")
-    parser.add_argument("image", help="one photograph of any size")
-    parser.add_argument("checkpoint", help="a network saved by npzf, with class scores")
-    parser.add_argument("--label", type=int, help="true class, as a number (default: what the net says)")
-    parser.add_argument("--layer", help="layer whose strongest map is followed (default: the last with maps, the paper's 5)")
-    parser.add_argument("--size", type=int, help="side of the square in the net's pixels (default a fifth of its input)")
-    parser.add_argument("--step", type=int, help="pixels from place to place (default a twentieth)")
-    parser.add_argument("--grey", type=float, default=0.0, help="value of the square in units of the net's input (default 0)")
-    parser.add_argument("--batch", type=int, default=32, help="places at once (default 32)")
-    parser.add_argument("--others", help="more images for panel (c): folder of images or of class folders, .h5, or 'embedded'")
-    parser.add_argument("--split", choices=["train", "validation"], default="validation", help="of .h5 files and 'embedded'")
-    parser.add_argument("--resize", type=int, help="shorter side of those before cropping (default 8/7 of the crop)")
-    parser.add_argument("--out", default="runs/occlusion.png", help="the figure to write (default runs/occlusion.png)")
-    cli.run(main, parser.parse_args())
+    cli.run(main, parser())

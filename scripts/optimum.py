@@ -1,4 +1,8 @@
-"""Section 1.1's forerunners: the input that excites a unit most (Erhan et al.), and the changes it minds least (Le et al.)."""
+"""Section 1.1: the input that excites a unit most, and the directions that change it least.
+
+These are the methods of Erhan et al. 2009 and Le et al. 2010. Prints the values and writes OUT/optimum_LAYER.png with the middle
+units of some maps, and an animation of each beside it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,9 @@ from pathlib import Path
 
 import cli
 import numpy as np
-from figures import conv_layers
 
 import npzf
-from npzf.render import Exhibit, optimum_film, optimum_sheet, save_png, to_grey
-from npzf.render.pictures import robust_scale
+from npzf.render import GreatCircles, optimum_film, optimum_sheet, robust_scale, save_png, to_grey
 from npzf.studies import flat_directions, great_circle, hessian_directions, optimal_input
 from npzf.studies.unit_function import UnitFunction
 
@@ -22,35 +24,27 @@ STILLS = slice(None, None, 6)  # of these the sheet shows those at -60, -30, 0, 
 
 
 def main(args: argparse.Namespace) -> None:
-    net = npzf.load(args.checkpoint).to(args.device, args.precision)
-    layer = args.layer or highest_convolution(net)
-    maps = chosen(net, layer, args.maps)
+    net = cli.load_net(args)
+    layer = args.layer or net.last_convolution
+    maps = some_maps(net, layer, args.maps)
     check(args)
     function = UnitFunction(net, layer, maps[0], args.spectrum_exponent)
     norm = args.contrast * float(np.sqrt(np.prod(function.shape) * np.mean(1 / np.square(net.preprocessing.std))))
+    spectrum = f"spectrum 1/f^{args.spectrum_exponent:g}"
     print(f"{layer}: the unit in the middle of a map sees {function.shape[1]} x {function.shape[0]} pixels")
-    print(
-        f"norm {norm:.5g} in units of the net's input: {args.contrast:g} grey levels (RMS); spectrum 1/f^{args.spectrum_exponent:g}"
-    )
+    print(f"norm {norm:.5g} in units of the net's input: {args.contrast:g} grey levels (RMS); {spectrum}")
     print(f"a linear unit keeps cos {DEGREES}° = {np.cos(np.deg2rad(DEGREES)):.0%} of its value in any direction", flush=True)
-    out, name, exhibits = Path(args.out), f"optimum_{layer.replace('/', '_')}", []
+    out, name, stills = Path(args.out), f"optimum_{layer.replace('/', '_')}", []
     for index in maps:
-        exhibits.append(exhibit(net, layer, index, norm, args))
-        print(optimum_film(exhibits[-1], out / f"{name}_map{index}.{args.film}"), flush=True)
-    stills = [Exhibit(one.title, one.pictures[:, STILLS], one.kept[:, STILLS], one.angles[STILLS]) for one in exhibits]
+        circles = great_circles(net, layer, index, norm, args)
+        print(optimum_film(circles, out / f"{name}_map{index}.{args.animation}"), flush=True)
+        parts = circles.pictures[:, STILLS], circles.shares[:, STILLS], circles.angles[STILLS]
+        stills.append(GreatCircles(circles.title, *parts))
     print(save_png(optimum_sheet(stills), out / f"{name}.png", layer=layer, norm=norm, spectrum_exponent=args.spectrum_exponent))
 
 
-def highest_convolution(net: npzf.Network) -> str:
-    """The last convolution that has other maps than one for each class."""
-    below = [name for name in conv_layers(net) if net.shapes[name][2:] != net.shapes[net.output_name]]
-    if not below:
-        raise ValueError("--layer is not given, and the net has no convolution below its scores: expected a layer")
-    return below[-1]
-
-
-def chosen(net: npzf.Network, layer: str, maps: list[int] | None) -> list[int]:
-    """These maps of the layer, or some evenly chosen."""
+def some_maps(net: npzf.Network, layer: str, maps: list[int] | None) -> list[int]:
+    """These maps of the layer, or MAPS evenly chosen ones."""
     if layer not in net.layers:
         raise ValueError(f"--layer is {layer!r}, expected one of {', '.join(net.layers)}")
     count = net.shapes[layer][-1]
@@ -71,42 +65,46 @@ def check(args: argparse.Namespace) -> None:
             raise ValueError(f"--{name} is {getattr(args, name)}, expected at least {least}")
 
 
-def exhibit(net: npzf.Network, layer: str, index: int, norm: float, args: argparse.Namespace) -> Exhibit:
-    """One map's optimum and its directions, told and as pictures, all on one scale."""
+def great_circles(net: npzf.Network, layer: str, index: int, norm: float, args: argparse.Namespace) -> GreatCircles:
+    """One map's optimum and the great circles in its flattest directions; prints them. All pictures have one scale."""
     start = time.perf_counter()
     options = {"steps": args.steps, "seed": args.seed, "spectrum_exponent": args.spectrum_exponent}
     best = optimal_input(net, layer, index, norm, **options)
     if best.value <= 0:
-        raise ValueError(f"map {index} of {layer} comes to {best.value:.3g}, expected above 0: try other --maps or more --steps")
+        raise ValueError(f"value of map {index} of {layer} is {best.value:.3g}, expected above 0: try other --maps, more --steps")
     find = hessian_directions if args.hessian else flat_directions
-    found = find(net, best, count=args.directions, seed=args.seed)
-    circles = [great_circle(best, direction, degrees=DEGREES, frames=FRAMES) for direction in found.directions]
+    flat = find(net, best, count=args.directions, seed=args.seed)
+    circles = [great_circle(best, direction, degrees=DEGREES, frames=FRAMES) for direction in flat.directions]
     function = UnitFunction(net, layer, best.unit, args.spectrum_exponent)
-    kept = np.stack([function.values(frames) for frames in circles]) / best.value
+    shares = np.stack([function.values(frames) for frames in circles]) / best.value
     angles = np.linspace(-DEGREES, DEGREES, FRAMES)
     seconds = time.perf_counter() - start
     print(f"map {index}: {best.value:.4g}, {best.angle:.1f}° between the optimum and its gradient ({seconds:.1f} s)")
-    for k, (curvature, shares) in enumerate(zip(found.curvatures, kept, strict=True), 1):
-        told = ", ".join(f"{share:.0%} at {angle:.0f}°" for share, angle in zip(shares[STILLS], angles[STILLS], strict=True))
-        print(f"  direction {k}: curvature {curvature:.3g}, keeps {told}")
+    for k, (curvature, row) in enumerate(zip(flat.curvatures, shares, strict=True), 1):
+        words = ", ".join(f"{share:.0%} at {angle:.0f}°" for share, angle in zip(row[STILLS], angles[STILLS], strict=True))
+        print(f"  direction {k}: curvature {curvature:.3g}, keeps {words}")
     pictures = np.stack([frames[:, *best.patch] for frames in circles])
     title = f"{layer}, map {index}: {best.value:.4g}"
-    return Exhibit(title, to_grey(pictures, robust_scale(best.x[best.patch]))[0], kept, angles)
+    return GreatCircles(title, to_grey(pictures, robust_scale(best.x[best.patch]))[0], shares, angles)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = cli.parser("optimum", __doc__, "runs/photos/best.h5 --layer conv3 --maps 3 17")
+    cli.add_net(made)
+    cli.add_layer(made, "layer of the units (default: the last convolution below the scores)")
+    made.add_argument("--maps", type=int, nargs="+", metavar="MAP", help=f"numbers of its maps (default: {MAPS} evenly chosen)")
+    made.add_argument("--directions", type=int, default=2, help="directions of least change (default 2)")
+    made.add_argument("--hessian", action="store_true", help="take the Hessian's eigenvectors, as Le et al., for directions")
+    made.add_argument("--contrast", type=float, default=40.0, help="norm of the input, as RMS in grey levels (default 40)")
+    made.add_argument(
+        "--spectrum-exponent", type=float, default=0.5, help="spectrum 1/f^this; 0: Erhan's, 1: photographs' (default 0.5)"
+    )
+    cli.add_steps(made, 200, "the optimum")
+    cli.add_seed(made, "the noise that the ascents begin with")
+    cli.add_animation(made)
+    cli.add_out(made, "runs/optimum")
+    return made
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "npzf optimum runs/photos/best.h5 --layer conv3 --maps 3 17")
-    parser.add_argument("checkpoint", help="a network saved by npzf")
-    parser.add_argument("--layer", help="layer of the units (default: the last convolution below the scores)")
-    parser.add_argument("--maps", type=int, nargs="+", help=f"maps of it, each its middle unit (default: {MAPS} evenly chosen)")
-    parser.add_argument("--directions", type=int, default=2, help="directions of least change (default 2)")
-    parser.add_argument("--hessian", action="store_true", help="take the Hessian's eigenvectors, as Le et al., for directions")
-    parser.add_argument("--contrast", type=float, default=40.0, help="norm of the input, as RMS in grey levels (default 40)")
-    parser.add_argument(
-        "--spectrum-exponent", type=float, default=0.5, help="spectrum 1/f^this; 0: Erhan's, 1: photographs' (default 0.5)"
-    )
-    parser.add_argument("--steps", type=int, default=200, help="gradient steps to the optimum (default 200)")
-    parser.add_argument("--seed", type=int, default=0, help="of the noise that the ascents begin with (default 0)")
-    parser.add_argument("--film", choices=["webp", "gif"], default="webp", help="kind of animation (default webp)")
-    parser.add_argument("--out", default="runs/optimum", help="folder to write to (default runs/optimum)")
-    cli.run(main, parser.parse_args())
+    cli.run(main, parser())

@@ -1,64 +1,67 @@
-"""Trains a net (section 3) on a folder of class folders, or on the embedded images; keeps nets on the way for figure 4."""
+"""Section 3: trains a net on a folder of class folders, or on the embedded images.
+
+Writes OUT/checkpoint.h5, the state after every epoch, best.h5, the net of the lowest validation error, and log.csv; with --keep
+also the nets of some epochs, OUT/epochs/NNNN.h5, of which npzf evolution draws figure 4. An interrupted run saves its checkpoint
+and prints the command that resumes it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import shlex
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cli
 
 import npzf
-from npzf.data import mean_image
+from npzf.data import SquareImages, mean_image
 from npzf.preprocessing import Preprocessing
 from npzf.studies.evolution import EPOCHS
 from npzf.training import Trainer, TrainingConfig
 
-NETS = {"zfnet": npzf.zfnet, "krizhevsky": npzf.krizhevsky, "alexnet": npzf.alexnet, "squeezenet": npzf.squeezenet}
+NETS: dict[str, Callable[..., npzf.Network]] = {
+    "small_zfnet": npzf.small_zfnet,
+    "zfnet": npzf.zfnet,
+    "krizhevsky": npzf.krizhevsky,
+    "alexnet": npzf.alexnet,
+    "squeezenet": npzf.squeezenet,
+    "vgg16": npzf.vgg16,
+}
+WITH_NORM = ("small_zfnet", "zfnet", "krizhevsky")  # nets with contrast normalisation
 
 
-def main(args) -> None:
-    args.keep = _epochs_to_keep(args.keep)
-    if args.resume:
-        net = npzf.load(args.resume)
-        sets = _sets(args, net)
-        trainer = Trainer.resume(args.resume, *sets, args.epochs, args.device, args.precision)
-        print(f"going on with {args.resume} in epoch {trainer.epoch + 1}, batch {trainer.batch + 1}")
-    else:
-        trainer = _new(args)
+def main(args: argparse.Namespace) -> None:
+    keep = epochs_to_keep(args.keep)
+    trainer = resumed_trainer(args) if args.resume else new_trainer(args)
+    trainer.net.ops = args.ops
     print(trainer.net.summary())
     print(f"training on {len(trainer.batches.images)} images, testing on {len(trainer.validation)}; writing to {trainer.folder}/")
-    _announce(args.keep, trainer.config.epochs)
+    announce(keep, trainer.config.epochs)
     try:
-        if trainer.batch == 0:  # an earlier run may have broken off between its checkpoint and the net to be kept
-            _keep(trainer, args.keep)
-        trainer.run(lambda t: _keep(t, args.keep))
+        if trainer.batch == 0:  # an earlier run may have ended between its checkpoint and the net to be kept
+            keep_net(trainer, keep)
+        trainer.run(lambda t: keep_net(t, keep))
     except KeyboardInterrupt as stop:
-        again = ["npzf", "train", args.train, args.validation, "--resume", str(trainer.path)]
-        again += [] if args.resize is None else ["--resize", str(args.resize)]
-        again += ["--keep", *map(str, args.keep)] if args.keep else []
-        raise KeyboardInterrupt(f"{stop}; go on with: {shlex.join(again)}") from None
-    for kind, squares in (("training", trainer.batches.images), ("validation", trainer.validation)):
-        if squares.failures:
-            print(f"{len(squares.failures)} {kind} images could not be decoded and were left out")
-    kept = f", and {len(cli.kept_nets(trainer.folder))} nets in epochs" if args.keep else ""
-    print(f"done: {trainer.folder}/ has checkpoint.h5 (the last), best.h5 and log.csv{kept}")
+        raise KeyboardInterrupt(f"{stop}; go on with: {shlex.join(resuming_command(args, keep, trainer))}") from None
+    cli.report_failures(trainer.batches.images, "training images")
+    cli.report_failures(trainer.validation, "validation images")
+    nets = f", and {len(cli.epoch_files(trainer.folder))} nets in epochs" if keep else ""
+    print(f"done: {trainer.folder}/ has checkpoint.h5 (the last), best.h5 and log.csv{nets}")
 
 
-def _new(args) -> Trainer:
-    classes = cli.images(args.train, "train").classes
-    if (Path(args.out) / "checkpoint.h5").exists():
-        raise ValueError(
-            f"{args.out} has a checkpoint.h5 already: go on with --resume {args.out}/checkpoint.h5, or name another --out"
-        )
-    if args.net == "small_zfnet":
-        net = npzf.small_zfnet(len(classes), args.size, seed=args.seed)
-    else:
-        net = NETS[args.net](len(classes), seed=args.seed)
+def new_trainer(args: argparse.Namespace) -> Trainer:
+    classes = cli.image_set(args.train, "train").classes
+    checkpoint = Path(args.out) / "checkpoint.h5"
+    if checkpoint.exists():
+        raise ValueError(f"{args.out} has a checkpoint.h5 already: go on with --resume {checkpoint}, or name another --out")
+    net = new_net(args, len(classes))
     net.classes = classes
-    training, validation = _sets(args, net)
+    training, validation = image_sets(args, net)
     print("taking the mean of the training images")
     std = net.preprocessing.std if args.std is None else args.std
-    net.preprocessing = Preprocessing(mean_image(training, net.input_shape[0]), std)
+    net.preprocessing = Preprocessing(mean_image(training, net.input_shape[:2]), std)
     net.to(args.device, args.precision)
     config = TrainingConfig(
         epochs=TrainingConfig.epochs if args.epochs is None else args.epochs,
@@ -74,14 +77,42 @@ def _new(args) -> Trainer:
     return Trainer(net, training, validation, args.out, config)
 
 
-def _sets(args, net):
-    return (
-        cli.squares(args.train, "train", net, args.resize),
-        cli.squares(args.validation, "validation", net, args.resize),
-    )
+def new_net(args: argparse.Namespace, classes: int) -> npzf.Network:
+    options: dict[str, Any] = {"seed": args.seed}
+    if args.net == "small_zfnet":
+        options["size"] = args.size
+    if args.norm is not None:
+        if args.net not in WITH_NORM:
+            raise ValueError(f"--net is {args.net}, expected one of {', '.join(WITH_NORM)} with --norm {args.norm}")
+        options["norm"] = None if args.norm == "none" else args.norm
+    return NETS[args.net](classes, **options)
 
 
-def _epochs_to_keep(given: list[int] | None) -> list[int]:
+def resumed_trainer(args: argparse.Namespace) -> Trainer:
+    images = image_sets(args, npzf.load(args.resume))
+    trainer = Trainer.resume(args.resume, *images, args.epochs, args.device, args.precision)
+    print(f"going on with {args.resume} in epoch {trainer.epoch + 1}, batch {trainer.batch + 1}")
+    return trainer
+
+
+def resuming_command(args: argparse.Namespace, keep: list[int], trainer: Trainer) -> list[str]:
+    """What has to be typed to go on with the same results."""
+    command = ["npzf", "train", args.train, args.validation, "--resume", str(trainer.path)]
+    defaults = parser()
+    for name in ("resize", "threads", "device", "precision", "ops"):
+        if (value := getattr(args, name)) != defaults.get_default(name):
+            command += [f"--{name}", str(value)]
+    return [*command, "--keep", *map(str, keep)] if keep else command
+
+
+def image_sets(args: argparse.Namespace, net: npzf.Network) -> tuple[SquareImages, SquareImages]:
+    """The training and validation images, as squares for the net."""
+    pairs = ((args.train, "train"), (args.validation, "validation"))
+    training, validation = (cli.square_images(where, split, net, args.resize) for where, split in pairs)
+    return training, validation
+
+
+def epochs_to_keep(given: list[int] | None) -> list[int]:
     """The epochs that --keep names: none without it, the paper's for a bare one."""
     epochs = list(EPOCHS) if given == [] else sorted(set(given or []))
     if epochs and epochs[0] < 1:
@@ -89,8 +120,8 @@ def _epochs_to_keep(given: list[int] | None) -> list[int]:
     return epochs
 
 
-def _announce(epochs: list[int], last: int) -> None:
-    """Says which nets will be kept; what lies beyond the last epoch is no error, for training may be resumed with more."""
+def announce(epochs: list[int], last: int) -> None:
+    """Prints which nets will be kept; an epoch beyond the last is no error, since training may be resumed with more."""
     beyond = [epoch for epoch in epochs if epoch > last]
     if epochs:
         reached = ", ".join(str(epoch) for epoch in epochs if epoch <= last) or "none"
@@ -98,45 +129,49 @@ def _announce(epochs: list[int], last: int) -> None:
         print(f"keeping the nets after epochs {reached}{never}", flush=True)
 
 
-def _keep(trainer: Trainer, epochs: list[int]) -> None:
+def keep_net(trainer: Trainer, epochs: list[int]) -> None:
+    """Saves the net if its epoch is one of these."""
     if trainer.epoch in epochs:
-        trainer.net.save(cli.kept_net(trainer.folder, trainer.epoch))
+        trainer.net.save(cli.epoch_file(trainer.folder, trainer.epoch))
 
 
-if __name__ == "__main__":
-    parser = cli.parser(__doc__.splitlines()[0], "npzf train photos/train photos/val --net zfnet --out runs/photos")
-    parser.add_argument("train", nargs="?", default=cli.EMBEDDED, help="folder of class folders, .h5, or 'embedded' (default)")
-    parser.add_argument("validation", nargs="?", default=cli.EMBEDDED, help="likewise, for validation")
-    parser.add_argument("--net", choices=["small_zfnet", *NETS], default="small_zfnet")
-    parser.add_argument("--size", type=int, default=96, help="side of small_zfnet's images in pixels (default 96)")
-    parser.add_argument(
-        "--resize", type=int, help="shorter side of the images before cropping, in pixels (default 8/7 of the crop)"
-    )
-    parser.add_argument("--epochs", type=int, help=f"passes over the training images (default {TrainingConfig.epochs})")
-    parser.add_argument("--batch", type=int, default=TrainingConfig.batch, help="images a step (default 128)")
-    parser.add_argument("--rate", type=float, default=TrainingConfig.rate, help="learning rate (default 0.01)")
-    parser.add_argument("--momentum", type=float, default=TrainingConfig.momentum)
-    parser.add_argument("--decay", type=float, default=TrainingConfig.decay, help="weight decay (default 0, as in the paper)")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    made = cli.parser("train", __doc__, "photos/train photos/val --net zfnet --out runs/photos")
+    cli.add_image_set(made, "train", labels=True)
+    cli.add_image_set(made, "validation", labels=True)
+    norm = "contrast normalisation across maps, in each map's local region, or none (default across)"
+    made.add_argument("--net", choices=NETS, default="small_zfnet", help="(default small_zfnet)")
+    made.add_argument("--size", type=int, default=96, help="side of small_zfnet's images in pixels (default 96)")
+    made.add_argument("--norm", choices=["across", "local", "none"], help=norm)
+    cli.add_resize(made)
+    made.add_argument("--epochs", type=int, help=f"passes over the training images (default {TrainingConfig.epochs})")
+    cli.add_batch(made, TrainingConfig.batch, "images a step")
+    made.add_argument("--rate", type=float, default=TrainingConfig.rate, help=f"learning rate (default {TrainingConfig.rate})")
+    made.add_argument("--momentum", type=float, default=TrainingConfig.momentum, help=f"(default {TrainingConfig.momentum})")
+    made.add_argument("--decay", type=float, default=TrainingConfig.decay, help="weight decay (default 0, as in the paper)")
+    made.add_argument(
         "--filter-rms", type=float, default=TrainingConfig.filter_rms, help="largest RMS of a filter (default 0.1); 0: any"
     )
-    parser.add_argument(
-        "--patience", type=int, default=TrainingConfig.patience, help="epochs without a lower error before the rate falls"
+    made.add_argument(
+        "--patience",
+        type=int,
+        default=TrainingConfig.patience,
+        help=f"epochs without a lower error before the rate falls (default {TrainingConfig.patience})",
     )
-    parser.add_argument(
-        "--std",
-        type=float,
-        help="what pixels less their mean are divided by (default: what the net says; 1 in the paper, 8 in small_zfnet)",
-    )
-    parser.add_argument(
+    made.add_argument("--std", type=float, help="what pixels less their mean are divided by (default 1; 8 for small_zfnet)")
+    made.add_argument(
         "--keep",
         nargs="*",
         type=int,
         metavar="EPOCH",
-        help=f"keep the net after each of these epochs, for evolution.py; alone: {' '.join(map(str, EPOCHS))} (default: none)",
+        help=f"keep the net after each of these epochs; alone: {' '.join(map(str, EPOCHS))} (default: none)",
     )
-    parser.add_argument("--save-every", type=int, default=0, help="batches between checkpoints within an epoch (default: none)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", default="runs/train", help="folder to write to (default runs/train)")
-    parser.add_argument("--resume", help="checkpoint to go on with, in its own folder")
-    cli.run(main, parser.parse_args())
+    made.add_argument("--save-every", type=int, default=0, help="batches between checkpoints within an epoch (default: none)")
+    cli.add_seed(made, "the initial weights, crops and dropout")
+    cli.add_out(made, "runs/train")
+    made.add_argument("--resume", metavar="CHECKPOINT", help="checkpoint.h5 to go on with, in its own folder")
+    return made
+
+
+if __name__ == "__main__":
+    cli.run(main, parser())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if path.stem not in ("cli", "figures"))
+COMMANDS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if path.stem != "cli")
 
 
 def python(*arguments, where, path):

@@ -30,9 +30,9 @@ def files(tmp_path_factory):
 
 def test_draws_one_picture(files):
     out = files / "out" / "explained.png"
-    done = run(files / "photo.png", files / "net.h5", "--out", out, "--maps", 3)
+    done = run(files / "net.h5", files / "photo.png", "--out", out, "--maps", 3)
     assert done.returncode == 0, done.stderr
-    assert "the centre square of 90 x 50 pixels, resized to 64" in done.stdout
+    assert "photo.png: centre square of 90 x 50 pixels, resized to 64 x 64" in done.stdout
     for name in ("ant", "bee", "a $x_1$ <class>"):
         assert name in done.stdout
     width, height = Image.open(out).size
@@ -42,9 +42,9 @@ def test_draws_one_picture(files):
 def test_bad_input_is_one_line(files):
     (files / "text.jpg").write_text("no picture")
     cases = [
-        (files / "text.jpg", files / "net.h5"),
+        (files / "net.h5", files / "text.jpg"),
         (files / "photo.png", files / "photo.png"),
-        (files / "photo.png", files / "net.h5", "--layers", "fc6"),
+        (files / "net.h5", files / "photo.png", "--layers", "fc6"),
     ]
     for arguments in cases:
         done = run(*arguments, "--out", files / "never.png")

@@ -92,10 +92,7 @@ def foreign_gpu(module, source, modules):
     return found
 
 
-render_shares = pytest.mark.xfail(reason="render's rooms still take each other's private names")
-
-
-@pytest.mark.parametrize("wrong", [upward, pytest.param(private, marks=render_shares), foreign_gpu])
+@pytest.mark.parametrize("wrong", [upward, private, foreign_gpu])
 def test_the_house(wrong):
     assert [line for module, source in sources().items() for line in wrong(module, source, sources())] == []
 

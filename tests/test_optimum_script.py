@@ -60,7 +60,20 @@ def test_the_hessians_eigenvectors_are_other_directions(folder, tmp_path):
 
 def test_the_first_layers_optimum_is_its_filter_and_falls_alike_in_all_directions(folder, tmp_path):
     """Its value: the filter's length times the norm."""
-    options = ["--layer", "conv1", "--maps", 2, "--spectrum-exponent", 0, "--film", "gif", "--directions", 1, "--out", tmp_path]
+    options = [
+        "--layer",
+        "conv1",
+        "--maps",
+        2,
+        "--spectrum-exponent",
+        0,
+        "--animation",
+        "gif",
+        "--directions",
+        1,
+        "--out",
+        tmp_path,
+    ]
     printed = works("optimum", folder / "net.h5", *options)
     length = np.linalg.norm(npzf.load(folder / "net.h5").parameters["conv1/weight"][2])
     value, angle = re.search(r"map 2: ([\d.]+), ([\d.]+)°", printed).groups()
@@ -100,5 +113,5 @@ def test_dead_units_are_named(folder, tmp_path):
     options = ["--out", tmp_path / "out"]
     named = "unit is (0, 7, 7) of 'relu1' without gradient at the noise of seed 0, expected another unit or seed"
     refuses(named, "optimum", folder / "dead.h5", "--layer", "relu1", *options)
-    refuses("map 0 of conv1 comes to -9", "optimum", folder / "dead.h5", "--layer", "conv1", *options)
+    refuses("value of map 0 of conv1 is -9", "optimum", folder / "dead.h5", "--layer", "conv1", *options)
     assert not (tmp_path / "out").exists()

@@ -1,12 +1,15 @@
 """The scripts as a user runs them, on folders of a few small images: what they do, print, refuse and leave alone."""
 
+import ast
 import csv
+import importlib.util
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -14,8 +17,10 @@ import pytest
 from PIL import Image
 
 import npzf
+from npzf.layers import LocalContrastNorm, LocalResponseNorm
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
+COMMANDS = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem != "cli")
 SMALL = ["--size", "64", "--batch", "4"]
 
 
@@ -93,11 +98,41 @@ def trained(images, tmp_path_factory):
     return out, printed
 
 
-@pytest.mark.parametrize("script", [path.stem for path in SCRIPTS.glob("*.py") if "__main__" in path.read_text()])
-def test_help_ends_with_an_example(script):
+@pytest.mark.parametrize("script", COMMANDS)
+def test_help_says_what_it_does_and_ends_with_an_example_that_is_true(script, monkeypatch):
+    """The example is parsed; the options' defaults make a file or folder under runs/, or nothing."""
     done = run(script, "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"npzf {script} " in " ".join(done.stdout.split("example:")[1].split())
+    monkeypatch.syspath_prepend(SCRIPTS)
+    module = loaded(script)
+    helped, example = done.stdout.split("\nexample: ")
+    assert [" ".join(part.split()) for part in module.__doc__.strip().split("\n\n")] == paragraphs(helped)
+    command, name, *words = shlex.split(example)
+    assert (command, name) == ("npzf", script)
+    args = module.parser().parse_args(words)
+    assert getattr(args, "out", "runs/").startswith("runs/")
+
+
+def loaded(script):
+    """The script as a module, with scripts/ on the path."""
+    spec = importlib.util.spec_from_file_location(f"script_{script}", SCRIPTS / f"{script}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def paragraphs(helped):
+    """Those of a help text between the usage and the arguments."""
+    parts = [" ".join(part.split()) for part in helped.split("\n\n")]
+    return parts[1 : next(k for k, part in enumerate(parts) if part.startswith(("positional", "options")))]
+
+
+@pytest.mark.parametrize("script", COMMANDS)
+def test_a_script_imports_no_other_script(script):
+    tree = ast.parse((SCRIPTS / f"{script}.py").read_text())
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert "cli" in names and not set(names) & set(COMMANDS)
 
 
 def test_train_leaves_checkpoints_and_a_log(trained):
@@ -228,6 +263,32 @@ def test_train_keeps_the_nets_of_the_epochs_asked_for(images, trained, tmp_path)
     np.testing.assert_array_equal(npzf.load(kept).parameters["fc8/bias"], expected.parameters["fc8/bias"])
 
 
+def test_the_command_that_resumes_repeats_what_the_results_depend_on(monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    script, trainer = loaded("train"), SimpleNamespace(path=Path("a run/checkpoint.h5"))
+    args = script.parser().parse_args(["photos", "--threads", "1", "--ops", "plain", "--rate", "1", "--device", "cpu"])
+    command = ["npzf", "train", "photos", "embedded", "--resume", "a run/checkpoint.h5", "--threads", "1", "--ops", "plain"]
+    assert script.resuming_command(args, [], trainer) == command
+    assert script.resuming_command(args, [1, 5], trainer) == [*command, "--keep", "1", "5"]
+
+
+@pytest.mark.parametrize(
+    ("norm", "kinds"), [("local", [LocalContrastNorm] * 2), ("across", [LocalResponseNorm] * 2), ("none", [])]
+)
+def test_train_takes_the_contrast_normalisation_asked_for(images, tmp_path, norm, kinds):
+    sets = images / "train", images / "validation"
+    works("train", *sets, *SMALL, "--epochs", 1, "--norm", norm, "--out", tmp_path)
+    layers = npzf.load(tmp_path / "best.h5").layers.values()
+    assert [type(layer) for layer in layers if isinstance(layer, LocalContrastNorm | LocalResponseNorm)] == kinds
+
+
+def test_plain_operations_give_the_same_numbers(images, trained):
+    arguments = [trained[0] / "best.h5", images / "validation"]
+    lines = [works("evaluate", *arguments, "--ops", ops).splitlines()[1:] for ops in ("fast", "plain")]
+    losses = [float(line[0].split("loss ")[1].split()[0]) for line in lines]
+    assert abs(losses[0] - losses[1]) < 2e-4 and lines[0][1:] == lines[1][1:]
+
+
 def test_train_divides_by_the_deviation_asked_for(images, tmp_path):
     works("train", images / "train", images / "validation", *SMALL, "--epochs", 1, "--std", 2.5, "--out", tmp_path)
     assert npzf.load(tmp_path / "checkpoint.h5").preprocessing.std == 2.5
@@ -267,6 +328,10 @@ TRAINING = {
     "batch": (["{images}/train", "{images}/validation", "--batch", "0"], "batch is 0"),
     "keep": (["{images}/train", "{images}/validation", "--keep", "5", "0"], "--keep has 0, expected epochs from 1"),
     "deviation": (["{images}/train", "{images}/validation", "--std", "0"], "std is 0.0, expected a positive number"),
+    "norm": (
+        ["{images}/train", "{images}/validation", "--net", "alexnet", "--norm", "local"],
+        "--net is alexnet, expected one of",
+    ),
     "threads": (["{images}/train", "{images}/validation", "--threads", "0"], "number of threads is 0"),
     "blows up": (["{images}/train", "{images}/validation", "--rate", "1e30", "--filter-rms", "0"], "training has diverged"),
 }

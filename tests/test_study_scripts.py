@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from test_scripts import SCRIPTS, noise, refuses, works
+from test_scripts import noise, refuses, works
 
 import npzf
 from npzf.ops import CPU
@@ -33,14 +33,6 @@ def folder(tmp_path_factory):
     return root
 
 
-def test_the_layers_looked_at_where_none_are_named(monkeypatch):
-    monkeypatch.syspath_prepend(SCRIPTS)
-    import figures
-
-    assert figures.main_layers(npzf.small_zfnet(2, 64)) == [f"conv{k}" for k in range(1, 6)]
-    assert figures.main_layers(npzf.squeezenet(2)) == ["conv1", *(f"fire{k}/concat" for k in range(2, 10))]
-
-
 def test_invariance(folder, tmp_path):
     out = tmp_path / "new" / "invariance.png"
     printed = works("invariance", folder / "named.h5", folder / "one.png", folder / "two.png", "--labels", 0, 1, "--out", out)
@@ -62,7 +54,9 @@ def test_evolution_reads_the_nets_in_the_order_of_their_epochs(folder, tmp_path)
         assert moving.n_frames == 2
     with Image.open(tmp_path / "seen" / "evolution_conv3.png") as still:
         assert still.text["layer"] == "conv3"
-    works("evolution", run, folder / "more" / "ant", "--layers", "fc6", "--kind", "gif", "--seed", 1, "--out", tmp_path / "gif")
+    works(
+        "evolution", run, folder / "more" / "ant", "--layers", "fc6", "--animation", "gif", "--seed", 1, "--out", tmp_path / "gif"
+    )
     assert sorted(path.name for path in (tmp_path / "gif").iterdir()) == ["evolution_fc6.gif", "evolution_fc6.png"]
 
 
@@ -91,7 +85,7 @@ def test_architecture_counts_filters_above_the_clip_but_for_rounding(folder, tmp
         net.parameters["conv1/weight"][:8] *= np.float32(share)
         net.save(tmp_path / path)
     nets = [tmp_path / "above.h5", tmp_path / "clipped.h5"]
-    printed = works("architecture", *nets, "--images", folder / "more", "--layers", 1, "--out", tmp_path)
+    printed = works("architecture", *nets, "--images", folder / "more", "--depths", 1, "--out", tmp_path)
     assert [row.split()[3:] for row in printed.splitlines() if "RMS above 0.1" in row] == [["25.0%", "0.0%"]]
 
 
@@ -100,7 +94,7 @@ def test_architecture_tells_files_of_one_name_by_their_folders(folder, tmp_path)
     for net in nets:
         net.parent.mkdir()
         shutil.copy(folder / "named.h5", net)
-    arguments = ["--images", folder / "more", "--layers", 1, "--out", tmp_path]
+    arguments = ["--images", folder / "more", "--depths", 1, "--out", tmp_path]
     head = works("architecture", *nets, *arguments).split("name")[0]
     assert head.split()[-3:] == ["without", "with", "noise"]
     head = works("architecture", nets[0], nets[0], *arguments).split("name")[0]  # the same net twice
@@ -109,11 +103,11 @@ def test_architecture_tells_files_of_one_name_by_their_folders(folder, tmp_path)
 
 def test_occlusion(folder, tmp_path):
     out, others = tmp_path / "occlusion.png", ["--others", folder / "more"]
-    printed = works("occlusion", folder / "one.png", folder / "named.h5", "--step", 16, "--label", 1, *others, "--out", out)
-    assert "100 x 80 pixels, of which the centre square is resized to 64 x 64" in printed
+    printed = works("occlusion", folder / "named.h5", folder / "one.png", "--step", 16, "--label", 1, *others, "--out", out)
+    assert "one.png: centre square of 100 x 80 pixels, resized to 64 x 64" in printed
     assert "grey is 0 in units of the net's input" in printed and "pool5, map " in printed and "bee: " in printed
     assert Image.open(out).size[0] > 2000
-    works("occlusion", folder / "two.png", folder / "other.h5", "--step", 30, "--layer", "relu3", "--grey", 3, "--out", out)
+    works("occlusion", folder / "other.h5", folder / "two.png", "--step", 30, "--layer", "relu3", "--grey", 3, "--out", out)
 
 
 def test_occlusion_does_not_show_the_photograph_as_another(folder, tmp_path):
@@ -125,11 +119,11 @@ def test_occlusion_does_not_show_the_photograph_as_another(folder, tmp_path):
     drawn = {}
     for image in (folder / "one.png", tmp_path / "others" / "one.png"):
         out = tmp_path / f"{image.parent.name}.png"
-        works("occlusion", image, folder / "named.h5", "--step", 30, "--others", tmp_path / "others", "--out", out)
+        works("occlusion", folder / "named.h5", image, "--step", 30, "--others", tmp_path / "others", "--out", out)
         drawn[image.parent.name] = np.asarray(Image.open(out))
     (tmp_path / "others" / "one.png").unlink()
     out = tmp_path / "without.png"
-    works("occlusion", folder / "one.png", folder / "named.h5", "--step", 30, "--others", tmp_path / "others", "--out", out)
+    works("occlusion", folder / "named.h5", folder / "one.png", "--step", 30, "--others", tmp_path / "others", "--out", out)
     np.testing.assert_array_equal(np.asarray(Image.open(out)), drawn["others"])
     assert drawn[folder.name].shape != drawn["others"].shape or (drawn[folder.name] != drawn["others"]).any()
 
@@ -169,19 +163,22 @@ REFUSED = {
     "correspondence, landmarks": (["correspondence", "{}/named.h5", "{}/one.png", "--layers", "relu5"], "one.png is unreadable"),
     "correspondence, none": (["correspondence", "{}/named.h5", "{}/none.json", "--layers", "relu5"], "none.json"),
     "architecture, depth": (
-        ["architecture", "{}/named.h5", "--images", "{}/more", "--layers", "6"],
-        "--layers has 6, expected 1 to 5",
+        ["architecture", "{}/named.h5", "--images", "{}/more", "--depths", "6"],
+        "--depths has 6, expected 1 to 5",
     ),
     "architecture, clip": (["architecture", "{}/named.h5", "--images", "{}/more", "--clip", "0"], "--clip is 0"),
-    "evolution, nothing kept": (["evolution", "{}", "{}/more"], "has no epochs/*.h5: train with npzf train --keep"),
+    "evolution, nothing kept": (
+        ["evolution", "{}", "{}/more"],
+        "has no epochs/*.h5, expected nets that npzf train --keep has kept",
+    ),
     "evolution, other nets": (["evolution", "{}/mixed", "{}/more"], "layer 'input' of epoch 2 is (72, 72, 3), expected"),
     "evolution, layer": (["evolution", "{}/mixed", "{}/more", "--layers", "conv9"], "layer is 'conv9', expected one of conv1"),
     "evolution, maps": (["evolution", "{}/mixed", "{}/more", "--maps", "0"], "maps is 0, expected at least 1"),
     "evolution, images": (["evolution", "{}/mixed", "{}/none"], "none does not exist, expected one folder"),
-    "occlusion, label": (["occlusion", "{}/one.png", "{}/named.h5", "--label", "7"], "labels is 7, expected 0 to 1"),
-    "occlusion, layer": (["occlusion", "{}/one.png", "{}/named.h5", "--layer", "conv9"], "layer is 'conv9'"),
-    "occlusion, batch": (["occlusion", "{}/one.png", "{}/named.h5", "--batch", "0"], "batch is 0"),
-    "occlusion, net": (["occlusion", "{}/one.png", "{}/two.png"], "two.png is not HDF5"),
+    "occlusion, label": (["occlusion", "{}/named.h5", "{}/one.png", "--label", "7"], "labels is 7, expected 0 to 1"),
+    "occlusion, layer": (["occlusion", "{}/named.h5", "{}/one.png", "--layer", "conv9"], "layer is 'conv9'"),
+    "occlusion, batch": (["occlusion", "{}/named.h5", "{}/one.png", "--batch", "0"], "batch is 0"),
+    "occlusion, net": (["occlusion", "{}/two.png", "{}/one.png"], "two.png is not HDF5"),
 }
 
 

@@ -33,4 +33,4 @@ def test_it_makes_a_packed_file(tmp_path):
 
 def test_it_names_missing_classes(tmp_path):
     done = run(tmp_path)
-    assert done.returncode == 2 and f"{tmp_path} lacks the class folders Faces_easy" in done.stderr
+    assert done.returncode == 2 and f"{tmp_path} lacks Faces_easy, Leopards" in done.stderr
