@@ -10,6 +10,8 @@ from PIL import Image
 from tiny_training import squares, tiny
 
 from npzf.data import EvaluationBatches
+from npzf.layers import Conv
+from npzf.network import Network
 from npzf.render import atlas
 from npzf.render.atlas.numbers import four_digits, shades
 from npzf.render.atlas.sheets import GROUP, MARGIN, MID_GREY, SIDE, THUMBNAILS, tile, tile_side
@@ -171,6 +173,8 @@ def test_the_net_as_a_table():
     rows = atlas.net_rows(tiny())
     assert rows[0] == ["conv1", "Conv", "5 × 5 × 4", "112", "3", "1"]
     assert rows[-1] == ["fc3", "FullyConnected", "3", "27", "all", ""]
+    oblong = Network((9, 20, 3), [("conv1", Conv(2, (3, 12))), ("conv2", Conv(2, (7, 3)))])
+    assert [atlas.patch_side(oblong, name) for name in ("conv1", "conv2")] == [12, 14]
     assert atlas.patch_side(tiny(), "conv1") == 3 and atlas.patch_side(tiny(), "fc2") == 7
 
 

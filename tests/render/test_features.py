@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from npzf.render import enlarge, top_sheet
-from npzf.render.features import EMPTY
+from npzf.render import enlarge, most_active_maps, overview, projection_sheet, to_grey_robust, top_sheet
+from npzf.render.features import EMPTY, OVERVIEW_WIDTH
 from npzf.render.sheets import PALE_INK, lettering, text_width
+from npzf.studies import TopActivations
 
 
 def tiles(count, h=40, w=40, seed=0):
@@ -83,3 +84,37 @@ def test_lists_that_do_not_match_are_refused():
         top_sheet([tiles(9)], [tiles(8)], [7], [[1.0] * 9])
     with pytest.raises(ValueError, match=r"of map 7 are \[10, 10, 10\], expected one number, at most 9"):
         top_sheet([tiles(10)], [tiles(10)], [7], [[1.0] * 10])
+
+
+def top(*values):
+    """Activations of a layer's maps; -1 where there is none."""
+    values = np.array(values, float)
+    return TopActivations(values, *(np.zeros(values.shape, int) for _ in range(3)))
+
+
+def test_the_most_active_maps_are_in_the_order_of_their_numbers():
+    found = top([1.0], [-np.inf], [5.0], [1.0], [3.0])
+    assert most_active_maps(found, 2).tolist() == [2, 4]
+    assert most_active_maps(found, 3).tolist() == [0, 2, 4]  # ties: the first
+    assert most_active_maps(found, 9).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_sheet_of_projections_draws_each_on_its_own_scale_with_its_value():
+    projections = np.random.default_rng(0).normal(size=(2, 40, 40, 3)) * np.array([1, 100])[:, None, None, None]
+    sheet = projection_sheet(top([9.0, 0.25], [3.0, -1.0]), [1], [projections[:1]], [tiles(1)])
+    np.testing.assert_array_equal(sheet, top_sheet([[to_grey_robust(projections[0])[0]]], [tiles(1)], [1], [[3.0]]))
+    sheet = projection_sheet(top([9.0, 0.25], [3.0, -1.0]), [0], [projections], [tiles(2)])
+    assert all(len(find(sheet, to_grey_robust(projection)[0])) == 1 for projection in projections)
+
+
+def test_the_overview_has_a_row_for_each_layer_all_of_one_width():
+    """Tiles of 100 pixels are reduced to as many as those of 44 have; a layer without activations is there, too."""
+    tops = {"low": top([2.0], [1.0]), "high": top([2.0], [1.0]), "dead": top([-np.inf], [-np.inf])}
+    pictures = {}
+    for layer, side in (("low", 44), ("high", 100)):
+        patches = [tiles(1, side, side, seed=k) for k in range(2)]
+        pictures[layer] = [[tile.astype(float) for tile in block] for block in patches], patches
+    pictures["dead"] = [[], []], [[], []]
+    heights = [overview(tops, {layer: pictures[layer]}).shape[0] for layer in pictures]
+    whole = overview(tops, pictures)
+    assert whole.shape == (sum(heights), OVERVIEW_WIDTH, 3) and heights[0] == heights[1]
