@@ -70,7 +70,7 @@ def test_a_batch_that_is_divided_drops_what_the_whole_one_would(runner, units, c
 
 
 def test_dropout_mask_depends_on_key_and_place_alone(runner):
-    x = np.empty((6, 500), "f")
+    x = np.zeros((6, 500), "f")
     mask = CUDA.dropout_mask(x, 0.5, KEY)
     assert np.array_equal(mask, CUDA.dropout_mask(x, 0.5, KEY))
     assert np.array_equal(mask == 0, CUDA.dropout_mask(x.astype(float), 0.5, KEY) == 0)
