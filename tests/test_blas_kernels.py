@@ -77,3 +77,10 @@ def test_if_all_are_left_out_the_run_fails(monkeypatch):
     monkeypatch.setattr(run, "with_kernels", lambda name: "no such processor")
     monkeypatch.setattr(run, "with_split_sums", lambda folder: "g++ is away")
     assert run.main(["tests/test_rounding.py"]) == 1
+
+
+def test_the_kernels_that_pytest_alone_has_are_left_out(monkeypatch, capsys):
+    monkeypatch.setattr(run, "with_kernels", lambda name: "no such processor" if name != "Prescott" else {})
+    monkeypatch.setattr(run, "with_split_sums", lambda folder: "g++ is away")
+    assert run.main(["tests/test_rounding.py"], leave_out="openblas Katmai") == 1
+    assert "Prescott    skipped: this processor's own" in capsys.readouterr().out.splitlines()

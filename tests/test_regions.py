@@ -1,4 +1,4 @@
-"""Regions down and up: single units within their receptive field, and what a part of an image can change, against whole passes."""
+"""Regions down and up: units within their receptive field, and what a part of an image can change, against whole passes."""
 
 from dataclasses import dataclass, replace
 

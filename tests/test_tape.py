@@ -1,4 +1,4 @@
-"""One pass as an object: many walks from one forward pass, threads that share a net, gradients layer by layer, faces of the ops."""
+"""One pass as an object: many walks from one forward pass, threads that share a net, gradients layer by layer, faces of ops."""
 
 from concurrent.futures import ThreadPoolExecutor
 
