@@ -1,8 +1,10 @@
 """npzf NAME and python -m npzf NAME: from a checkout, and from a wheel that was unpacked elsewhere."""
 
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from configparser import ConfigParser
 from pathlib import Path
@@ -14,9 +16,10 @@ COMMANDS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if path.
 
 
 def python(*arguments, where, path):
-    """Runs Python in the folder `where`, with nothing but `path` before the installed packages."""
-    command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, cwd=where, env={"PYTHONPATH": str(path)}, capture_output=True, text=True)
+    """Runs Python in the folder `where`, with `path` before the installed packages, and without what an editable install adds."""
+    command = [sys.executable, "-S", *map(str, arguments)]  # -S: no .pth file is read, hence none that leads to this checkout
+    paths = dict.fromkeys([str(path), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])
+    return subprocess.run(command, cwd=where, env={"PYTHONPATH": os.pathsep.join(paths)}, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")

@@ -249,6 +249,7 @@ for limit in range(0, int(sys.argv[2]), 500):
         net.save(sys.argv[1])
     except OSError as error:
         print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))  # for what runs at exit
 """
 
 
