@@ -159,6 +159,12 @@ def load_net(args: argparse.Namespace, path: str | Path | None = None) -> npzf.N
     return net
 
 
+def check_png(option: str, path: str | None) -> None:
+    """ValueError, before any work is done, unless the file to be written, if there is one, is a .png."""
+    if path is not None and Path(path).suffix.lower() != ".png":
+        raise ValueError(f"{option} is {path}, expected a name that ends in .png")
+
+
 def image_set(where: str, split: str | None = None, labels: bool = True) -> ClassFolders | PackedImages | ImageFolder:
     """The image set that an argument names: "embedded", a packed .h5 file, or a folder of class folders.
 

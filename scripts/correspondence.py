@@ -17,6 +17,7 @@ from npzf.studies.correspondence import PAPER, SIZE, SignChanges, mask, read_lan
 
 
 def main(args: argparse.Namespace) -> None:
+    cli.check_png("--picture", args.picture)
     net = cli.load_net(args)
     side = net.input_shape[0]
     size = round(side * SIZE) if args.size is None else args.size

@@ -20,6 +20,7 @@ LAYERS = 5  # drawn unless some are named
 
 
 def main(args: argparse.Namespace) -> None:
+    cli.check_png("--out", args.out)
     net = cli.load_net(args)
     photograph = cli.photograph(net, args.image)
     x = net.preprocessing.apply(photograph[None])

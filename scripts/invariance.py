@@ -20,6 +20,7 @@ SHOWN = {"translation": (-60, -30, 0, 30, 60), "scale": (1, 1.2, 1.4, 1.6, 1.8),
 
 
 def main(args: argparse.Namespace) -> None:
+    cli.check_png("--out", args.out)
     net = cli.load_net(args)
     photographs = np.stack([cli.photograph(net, path) for path in args.images])
     x = net.preprocessing.apply(photographs)

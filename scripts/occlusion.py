@@ -21,6 +21,7 @@ TILE = 110  # pixels of those, at most
 
 
 def main(args: argparse.Namespace) -> None:
+    cli.check_png("--out", args.out)
     net = cli.load_net(args)
     photograph = cli.photograph(net, args.image)
     x = net.preprocessing.apply(photograph[None])

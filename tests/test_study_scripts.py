@@ -185,3 +185,17 @@ REFUSED = {
 @pytest.mark.parametrize(("arguments", "named"), REFUSED.values(), ids=REFUSED)
 def test_what_does_not_fit_is_refused_in_one_line(folder, tmp_path, arguments, named):
     refuses(named, *(argument.format(folder) for argument in arguments))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["explain", "none.h5", "none.jpg", "--out"],
+        ["occlusion", "none.h5", "none.jpg", "--out"],
+        ["invariance", "none.h5", "none.jpg", "--out"],
+        ["correspondence", "none.h5", "none.json", "--layers", "relu5", "--picture"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_picture_of_another_kind_is_refused_before_anything_is_read(tmp_path, arguments):
+    refuses(f"{arguments[-1]} is {tmp_path}/out.jpg, expected a name that ends in .png", *arguments, tmp_path / "out.jpg")
