@@ -27,10 +27,16 @@ def check_classes(net: Network, images: SquareImages, subject: str = "the images
 
 
 def warn_if_at_chance(loss: float, classes: int) -> None:
-    """Logs a warning if an epoch's mean loss is that of guessing, ln(classes); section 3's initial weights often stay there."""
-    if loss > 0.99 * math.log(classes):
+    """Logs a warning if an epoch's mean loss is that of guessing, ln(classes), or above it.
+
+    Section 3's initial weights often stay at it; a rate that is too high leads far above it.
+    """
+    guessing = math.log(classes)
+    if loss > 1.1 * guessing:
+        log.warning("the loss, %.3f, is above ln %d = %.3f, that of guessing: try a lower rate", loss, classes, guessing)
+    elif loss > 0.99 * guessing:
         log.warning(
             "the loss, %.3f, is still at ln %d = %.3f, that of guessing: try He initialisation (weight_init='he'), another rate, "
             "or input in about [-128, 128]",
-            *(loss, classes, math.log(classes)),
+            *(loss, classes, guessing),
         )

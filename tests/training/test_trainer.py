@@ -17,6 +17,7 @@ from npzf import layers
 from npzf.data import SquareImages
 from npzf.network import Network
 from npzf.training import Diverged, Trainer, TrainingConfig, checkpoint, evaluate, trainer
+from npzf.training.checks import warn_if_at_chance
 
 CONFIG = {"epochs": 3, "batch": 7, "rate": 0.02, "decay": 1e-3, "patience": 1}  # five batches an epoch, the last of two images
 
@@ -255,6 +256,21 @@ def test_a_net_that_only_guesses_is_warned_of_once_an_epoch(tmp_path, caplog):
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(warnings) == 2
     assert f"is still at ln 3 = {math.log(3):.3f}" in warnings[0] and "weight_init='he'" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        (1.08, None),
+        (1.09, "is still at ln 3 = 1.099"),
+        (1.2, "is still at ln 3 = 1.099"),
+        (1.21, "the loss, 1.210, is above ln 3 = 1.099, that of guessing: try a lower rate"),
+        (118.0, "is above ln 3 = 1.099"),
+    ],
+)
+def test_a_loss_far_above_guessing_asks_for_a_lower_rate(caplog, loss, words):
+    warn_if_at_chance(loss, 3)
+    assert [words in record.getMessage() for record in caplog.records] == ([True] if words else [])
 
 
 def test_a_net_that_learns_is_not_warned_of(tmp_path, caplog):
