@@ -131,6 +131,11 @@ def add_seed(options: argparse.ArgumentParser, of: str) -> None:
     options.add_argument("--seed", type=int, default=0, help=f"of {of} (default 0)")
 
 
+def add_norm(options: argparse.ArgumentParser, default: str | None) -> None:
+    words = "contrast normalisation across maps, in local regions, or none (default across)"
+    options.add_argument("--norm", choices=["across", "local", "none"], default=default, help=words)
+
+
 def add_steps(options: argparse.ArgumentParser, default: int, what: str) -> None:
     options.add_argument("--steps", type=int, default=default, help=f"gradient steps to {what} (default {default})")
 

@@ -48,7 +48,7 @@ def main(args: argparse.Namespace) -> None:
     training, validation = (SquareImages(embedded_images(split), RESIZE) for split in ("train", "validation"))
     classes = training.source.classes
     print(f"{len(training)} training and {len(validation)} validation photographs of {', '.join(classes)}")
-    net = npzf.small_zfnet(len(classes), SIZE)
+    net = npzf.small_zfnet(len(classes), SIZE, norm=None if args.norm == "none" else args.norm)
     net.classes = classes
     net.preprocessing = Preprocessing(mean_image(training, SIZE), net.preprocessing.std)
     net.to(args.device, args.precision)
@@ -140,6 +140,7 @@ def occlusion_section(net: npzf.Network, images: SquareImages, out: Path) -> Sec
 
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("demo", __doc__, "--out runs/demo")
+    cli.add_norm(made, "across")
     cli.add_out(made, "runs/demo", "folder, over an earlier demo,")
     return made
 

@@ -139,10 +139,9 @@ def parser() -> argparse.ArgumentParser:
     made = cli.parser("train", __doc__, "photos/train photos/val --net zfnet --out runs/photos")
     cli.add_image_set(made, "train", labels=True)
     cli.add_image_set(made, "validation", labels=True)
-    norm = "contrast normalisation across maps, in each map's local region, or none (default across)"
     made.add_argument("--net", choices=NETS, default="small_zfnet", help="(default small_zfnet)")
     made.add_argument("--size", type=int, default=96, help="side of small_zfnet's images in pixels (default 96)")
-    made.add_argument("--norm", choices=["across", "local", "none"], help=norm)
+    cli.add_norm(made, None)  # as the net has it
     cli.add_resize(made)
     made.add_argument("--epochs", type=int, help=f"passes over the training images (default {TrainingConfig.epochs})")
     cli.add_batch(made, TrainingConfig.batch, "images a step")
