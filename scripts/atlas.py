@@ -85,9 +85,10 @@ def draw_layers(
 def introduction(net: npzf.Network, statistics: MapStatistics, images: str) -> str:
     """What the reader sees, in two sentences."""
     maps = sum(len(layer.top.values) for layer in statistics.layers.values())
-    parameters = sum(p.size for p in net.parameters.values())
+    parameters, names = sum(p.size for p in net.parameters.values()), list(statistics.layers)
+    layers = names[0] if len(names) == 1 else f"{len(names)} layers"
     return (
-        f"What excites the {maps:,} maps of {len(statistics.layers)} layers of a net of {parameters:,} parameters, among "
+        f"What excites the {maps:,} maps of {layers} of a net of {parameters:,} parameters, among "
         f"{statistics.images:,} images ({images}). For each map, the images that activate it most: the deconvnet's projection "
         "of that activation beside the part of the image that the unit sees."
     )
