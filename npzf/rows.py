@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from npzf.graph import INPUT
-from npzf.layers import Conv, Dropout, FullyConnected, Layer, ReLU
+from npzf.layers import Affine, Conv, Dropout, FullyConnected, Layer, ReLU
 
 Row = tuple[str, Layer] | tuple[str, Layer, tuple[str, ...]]  # name, layer, sources if not the row before
 
@@ -19,7 +19,7 @@ Row = tuple[str, Layer] | tuple[str, Layer, tuple[str, ...]]  # name, layer, sou
 def without(rows: Iterable[Row], *names: str) -> list[Row]:
     """The rows that remain without the layers of these names, in order; what took a removed layer's output takes its input.
 
-    With a convolution or a fully connected layer go the ReLU and Dropout rows that directly follow it; pooling and normalisation
+    With a convolution or a fully connected layer go the Affine, ReLU and Dropout rows that directly follow it; pooling and normalisation
     stay unless they are named. ValueError for an unknown name, or if a removed layer has several sources (Concatenate, Add) and
     is needed above.
     """
@@ -43,7 +43,7 @@ def without(rows: Iterable[Row], *names: str) -> list[Row]:
 
 
 def _with_activations(rows: list[Row], names: Iterable[str]) -> set[str]:
-    """These names, and those of the ReLU and Dropout rows that belong to them."""
+    """These names, and those of the Affine, ReLU and Dropout rows that belong to them."""
     known = [row[0] for row in rows]
     for name in names:
         if name not in known:
@@ -51,7 +51,7 @@ def _with_activations(rows: list[Row], names: Iterable[str]) -> set[str]:
     removed, belongs, before = set(names), False, INPUT
     for row in rows:
         name, layer = row[:2]
-        belongs = belongs and isinstance(layer, ReLU | Dropout) and _sources(row, before) == (before,)
+        belongs = belongs and isinstance(layer, Affine | ReLU | Dropout) and _sources(row, before) == (before,)
         if belongs:
             removed.add(name)
         elif name in names:

@@ -91,12 +91,22 @@ def added(rows):
     rows.add(layers.ReLU())
 
 
+def affine(rows):
+    rows.add(layers.Affine())
+
+
+def padded(rows):
+    rows.add(layers.ZeroPad(tuple(rows.integer(0, 2) for _ in range(4))))
+
+
 def means(rows):
     rows.add(layers.GlobalAveragePool())
 
 
 def classifier(rows):
-    rows.add(layers.Flatten())
+    rows.add(layers.Flatten(channels_first=rows.boolean()))
+    if rows.boolean():
+        rows.add(layers.Concatenate(), rows.top, rows.top)
     rows.add(layers.FullyConnected(rows.integer(1, 7)))
     if rows.boolean():
         rows.add(layers.ReLU())
@@ -104,7 +114,7 @@ def classifier(rows):
         rows.add(layers.FullyConnected(rows.integer(2, 5)))
 
 
-STEPS = [convolution, max_pool, average_pool, norm_across, norm_local, concatenated, added]
+STEPS = [convolution, max_pool, average_pool, norm_across, norm_local, concatenated, added, affine, padded]
 ENDS = [lambda rows: None, means, classifier]  # maps, or one number for each
 
 
@@ -119,7 +129,7 @@ def nets(draw):
         rows.add(layers.Softmax())
     net = Network(rows.shapes["input"], rows.rows, dtype="float64", seed=draw(st.integers(0, 9)))
     for name, value in net.parameters.items():
-        if name.endswith("bias"):
+        if name.endswith("bias") or name.startswith("Affine"):
             value[...] = normal(*value.shape) / 3
     return net
 

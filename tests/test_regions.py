@@ -97,6 +97,12 @@ GAPS = {
         ("sum", layers.Add(), ("a", "b", "a")),
         ("conv", layers.Conv(3, 3)),
     ],
+    "zeros around the maps": [
+        ("conv1", layers.Conv(4, 3, stride=2)),
+        ("affine", layers.Affine()),
+        ("pad", layers.ZeroPad((4, 1, 0, 3))),
+        ("conv2", layers.Conv(4, 3, stride=2)),
+    ],
 }
 
 
@@ -224,6 +230,13 @@ TABLES = {
         ("c", layers.Flatten()),
         ("d", layers.FullyConnected(5)),
         ("e", layers.Softmax()),
+    ],
+    "affine, padded by itself": [
+        ("a", layers.Conv(4, 3)),
+        ("b", layers.Affine()),
+        ("c", layers.ZeroPad((3, 1, 0, 2))),
+        ("d", layers.Conv(2, 2, stride=2)),
+        ("e", layers.ReLU()),
     ],
     "averaged": [("a", layers.Conv(4, 3)), ("b", layers.GlobalAveragePool())],
     "local contrast between": [

@@ -70,7 +70,13 @@ class Twin:
             case layers.LocalContrastNorm():
                 return local_contrast_norm(x, layer.window, layer.sigma, layer.floor)
             case layers.Flatten():
-                return x.permute(0, 2, 3, 1).flatten(1)
+                return (x.permute(0, 2, 3, 1) if x.ndim == 4 and not layer.channels_first else x).flatten(1)
+            case layers.Affine():
+                weight, bias = (self.parameters[f"{name}/{key}"] for key in ("weight", "bias"))
+                return x * weight.view(-1, *[1] * (x.ndim - 2)) + bias.view(-1, *[1] * (x.ndim - 2))
+            case layers.ZeroPad():
+                top, bottom, left, right = layer.pad
+                return F.pad(x, (left, right, top, bottom))
             case layers.FullyConnected():
                 return F.linear(x, self.parameters[f"{name}/weight"], self.parameters[f"{name}/bias"])
             case layers.Dropout():
@@ -114,14 +120,21 @@ class Twin:
                 return [windows.transposed(y / windows.counts(layer.count_padding), ones, size[1])]
             case layers.LocalResponseNorm() | layers.LocalContrastNorm() | layers.Dropout() | layers.Softmax():
                 return [y]
+            case layers.Flatten() if len(size) == 2 or layer.channels_first:
+                return [y.view(size)]
             case layers.Flatten():
                 return [y.view(size[0], size[2], size[3], size[1]).permute(0, 3, 1, 2)]
+            case layers.Affine():
+                return [y * self.parameters[f"{name}/weight"].view(-1, *[1] * (y.ndim - 2))]
+            case layers.ZeroPad():
+                top, _, left, _ = layer.pad
+                return [y[:, :, top : top + size[2], left : left + size[3]]]
             case layers.FullyConnected():
                 return [y @ self.parameters[f"{name}/weight"]]
             case layers.GlobalAveragePool():
                 return [(y[:, :, None, None] / (size[2] * size[3])).expand(size)]
             case layers.Concatenate():
-                maps = [self.net.shapes[source][2] for source in self.net.sources[name]]
+                maps = [self.net.shapes[source][-1] for source in self.net.sources[name]]
                 return list(torch.split(y, maps, 1))
             case layers.Add():
                 return [y] * len(self.net.sources[name])

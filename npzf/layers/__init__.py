@@ -1,5 +1,6 @@
 """The layers of section 2: one small class an idea, each with forward, backward and the deconvnet's project."""
 
+from npzf.layers.affine import Affine
 from npzf.layers.conv import Conv
 from npzf.layers.dropout import Draw, Dropout
 from npzf.layers.fully_connected import Flatten, FullyConnected
@@ -9,9 +10,11 @@ from npzf.layers.normalization import LocalContrastNorm, LocalResponseNorm
 from npzf.layers.pool import AveragePool, GlobalAveragePool, MaxPool
 from npzf.layers.relu import ReLU
 from npzf.layers.softmax import Softmax
+from npzf.layers.zero_pad import ZeroPad
 
 __all__ = [
     "Add",
+    "Affine",
     "AveragePool",
     "Concatenate",
     "Conv",
@@ -31,4 +34,5 @@ __all__ = [
     "ReLU",
     "Save",
     "Softmax",
+    "ZeroPad",
 ]

@@ -7,14 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from npzf.backend.arrays import array_module
 from npzf.geometry import Field
 from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, initial_weight, require_positive
 
 
 @dataclass(eq=False)
 class Flatten(Layer):
-    """(N, H, W, C) -> (N, H * W * C), in that order."""
+    """(N, H, W, C) -> (N, H * W * C), in that order.
 
+    channels_first: in the order (C, H, W) instead, for nets from elsewhere that give flattened maps back.
+    """
+
+    channels_first: bool = False
     local = False
 
     def shape(self, shape: Shape) -> Shape:
@@ -25,15 +30,26 @@ class Flatten(Layer):
 
     def forward(self, x: Any, save: Save = Save.NOTHING) -> tuple[Any, Any]:
         """x (N, H, W, C) -> y (N, H * W * C)."""
-        return x.reshape(x.shape[0], -1), x.shape[1:]
+        maps = x.transpose(0, 3, 1, 2) if self._moves_channels(x.shape) else x
+        return maps.reshape(x.shape[0], -1), x.shape[1:]
 
     def backward(self, gy: Any, saved: Any, out: Gradients | None = None) -> tuple[Any, Gradients]:
         """gy (N, H * W * C) -> gx (N, H, W, C)."""
-        return gy.reshape(-1, *saved), {}
+        return self._maps(gy, saved), {}
 
     def project(self, y: Any, saved: Any, rules: ProjectionRules) -> Any:
         """Back into maps."""
-        return y.reshape(-1, *saved)
+        return self._maps(y, saved)
+
+    def _moves_channels(self, shape: Shape) -> bool:
+        return self.channels_first and len(shape) == 4
+
+    def _maps(self, y: Any, shape: Shape) -> Any:
+        """y (N, F) -> (N, H, W, C)."""
+        if not self._moves_channels((len(y), *shape)):
+            return y.reshape(-1, *shape)
+        maps = y.reshape(-1, shape[2], *shape[:2]).transpose(0, 2, 3, 1)
+        return array_module(y).ascontiguousarray(maps)
 
 
 @dataclass(eq=False)

@@ -29,20 +29,21 @@ class Join(Layer):
 
 @dataclass(eq=False)
 class Concatenate(Join):
-    """Several (N, H, W, C) -> (N, H, W, sum of the C), as SqueezeNet's fire modules do."""
+    """Several (N, H, W, C) -> (N, H, W, sum of the C), as SqueezeNet's fire modules do; or several (N, F) alike."""
 
     def shape(self, *shapes: Shape) -> Shape:
-        self._check(shapes, 2)
-        return (*shapes[0][:2], sum(s[2] for s in shapes))
+        if any(len(s) != 1 for s in shapes):
+            self._check(shapes, 2)
+        return (*shapes[0][:-1], sum(s[-1] for s in shapes))
 
     def forward(self, xs: Sequence[Any], save: Save = Save.NOTHING) -> tuple[Any, Any]:
         """Arrays (N, H, W, C) -> y (N, H, W, sum of the C)."""
-        edges = np.cumsum([x.shape[3] for x in xs])[:-1].tolist()
-        return array_module(xs[0]).concatenate(xs, axis=3), edges
+        edges = np.cumsum([x.shape[-1] for x in xs])[:-1].tolist()
+        return array_module(xs[0]).concatenate(xs, axis=-1), edges
 
     def backward(self, gy: Any, saved: Any, out: Gradients | None = None) -> tuple[Any, Gradients]:
         """gy -> one gx for each source."""
-        return [part.copy() for part in array_module(gy).split(gy, saved, axis=3)], {}
+        return [part.copy() for part in array_module(gy).split(gy, saved, axis=-1)], {}
 
     def project(self, y: Any, saved: Any, rules: ProjectionRules) -> Any:
         """Each branch gets its own maps back."""

@@ -31,6 +31,11 @@ LAYERS = {  # layer, one image's input shape
     "flatten": (layers.Flatten(), MAPS),
     "fully connected": (layers.FullyConnected(5), (11,)),
     "dropout": (layers.Dropout(0.3), MAPS),
+    "flatten, channels first": (layers.Flatten(channels_first=True), MAPS),
+    "flatten, nothing to move": (layers.Flatten(channels_first=True), (7,)),
+    "affine": (layers.Affine(), MAPS),
+    "affine of a vector": (layers.Affine(), (7,)),
+    "zero pad": (layers.ZeroPad((1, 2, 0, 3)), MAPS),
 }
 every = pytest.mark.parametrize(("layer", "shape"), LAYERS.values(), ids=LAYERS)
 
@@ -39,8 +44,9 @@ def made(layer, shape, dtype="float64"):
     """A fresh copy of the layer with parameters for this input shape, its bias not 0."""
     layer = copy.deepcopy(layer)
     layer.initialize(shape, "he", arrays.generator(1), np.dtype(dtype))
-    if "bias" in layer.parameters:
-        layer.parameters["bias"][...] = normal(*layer.parameters["bias"].shape)
+    for seed, key in enumerate(("bias", "weight")):
+        if key in layer.parameters and (key == "bias" or isinstance(layer, layers.Affine)):
+            layer.parameters[key][...] = normal(*layer.parameters[key].shape, seed=seed)
     return layer
 
 
@@ -138,7 +144,7 @@ def test_the_configuration_makes_the_layer_again(layer, shape):
 
 LINEAR = [
     *("conv", "conv in groups", "conv, rectangular", "average", "average pool", "average pool, rectangular"),
-    *("flatten", "fully connected"),
+    *("flatten", "flatten, channels first", "fully connected", "affine", "affine of a vector", "zero pad"),
 ]
 
 
