@@ -19,9 +19,9 @@ Row = tuple[str, Layer] | tuple[str, Layer, tuple[str, ...]]  # name, layer, sou
 def without(rows: Iterable[Row], *names: str) -> list[Row]:
     """The rows that remain without the layers of these names, in order; what took a removed layer's output takes its input.
 
-    With a convolution or a fully connected layer go the Affine, ReLU and Dropout rows that directly follow it; pooling and normalisation
-    stay unless they are named. ValueError for an unknown name, or if a removed layer has several sources (Concatenate, Add) and
-    is needed above.
+    With a convolution or a fully connected layer go the Affine, ReLU and Dropout rows that directly follow it; pooling and
+    normalisation stay unless they are named. ValueError for an unknown name, or if a removed layer has several sources
+    (Concatenate, Add) and is needed above.
     """
     rows = list(rows)
     removed = _with_activations(rows, names)

@@ -1,4 +1,4 @@
-"""A scale and a shift for each map: batch normalisation with fixed statistics, as nets from elsewhere have; no part of the paper."""
+"""A scale and a shift for each map, such as a batch normalisation with fixed statistics; no part of the paper."""
 
 from __future__ import annotations
 

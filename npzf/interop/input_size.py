@@ -1,0 +1,47 @@
+"""Which images a net from elsewhere takes, if nobody says so: the size that its layers fit; no part of the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from npzf.interop.builder import NetBuilder
+from npzf.interop.node_rows import SizeError, Value
+from npzf.network import Network
+
+IMAGENET = 224  # the side of images that most nets for ImageNet take
+LARGEST = 512
+
+Build = Callable[[NetBuilder], Value]
+
+
+def build_network(build: Build, channels: int, input_shape: Sequence[int] | None = None) -> Network:
+    """The net that a function builds for images of input_shape (H, W, C), which has to have that many channels.
+
+    None: 224x224 if that fits, else the only square size up to 512 that does. ValueError if several do, or none.
+    """
+    if input_shape is not None:
+        height, width, given = input_shape
+        if given != channels:
+            raise ValueError(f"input_shape is {tuple(input_shape)}, expected (H, W, C) with C = {channels}, as the net takes")
+        return _built(build, channels, height, width)
+    try:
+        return _built(build, channels, IMAGENET, IMAGENET)
+    except SizeError as error:
+        fitting = [side for side in range(1, LARGEST + 1) if _fits(build, channels, side)]
+        if len(fitting) == 1:
+            return _built(build, channels, fitting[0], fitting[0])
+        sizes = f"{fitting[0]} to {fitting[-1]} pixels fit alike" if fitting else f"no square size fits ({error})"
+        raise ValueError(f"input_shape is None, expected (H, W, C): {sizes}") from None
+
+
+def _built(build: Build, channels: int, height: int, width: int) -> Network:
+    builder = NetBuilder((channels, height, width))
+    return builder.network(build(builder))
+
+
+def _fits(build: Build, channels: int, side: int) -> bool:
+    try:
+        build(NetBuilder((channels, side, side)))
+    except SizeError:
+        return False
+    return True
