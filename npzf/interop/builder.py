@@ -83,12 +83,8 @@ class NetBuilder(NodeRows):
         self, name: str, value: Value, window: int | Pair, stride: int | Pair, pad: int | Pair | Sides = 0, ceil: bool = False
     ) -> Value:
         """A max pooling; its own padding is never the maximum."""
-        value = self._maps(name, value)
-        if value.nonnegative:  # then a zero is not either, unless all else is zero too
-            value, around = self._own_pad(name, value, pad, pair(window))
-        else:
-            value, around = self._with_zeros(value), sides(pad)
-        return self._window(name, layers.MaxPool(_short(pair(window)), _short(pair(stride)), _short(around), ceil), value)
+        value = self._with_zeros(self._maps(name, value))  # which may be the maximum, unlike the pooling's own padding
+        return self._add(name, layers.MaxPool(_short(pair(window)), _short(pair(stride)), _short(sides(pad)), ceil), value)
 
     def average_pool(
         self,
@@ -107,7 +103,7 @@ class NetBuilder(NodeRows):
             count_padding = count_padding or any(around)
         else:
             value, around = self._with_zeros(value), sides(pad)
-        return self._window(
+        return self._add(
             name, layers.AveragePool(_short(pair(window)), _short(pair(stride)), _short(around), ceil, bool(count_padding)), value
         )
 
@@ -117,7 +113,7 @@ class NetBuilder(NodeRows):
             return value
         value = self._with_zeros(self._maps(name, value))
         made = self._add(name, layers.GlobalAveragePool(), value)
-        return replace(made, shape=(value.shape[0], 1, 1), nonnegative=value.nonnegative)
+        return replace(made, shape=(value.shape[0], 1, 1))
 
     def adaptive_average_pool(self, name: str, value: Value, size: Sequence[int | None]) -> Value:
         """The average pooling that gives (OH, OW) places, None as many as there are; where its windows are all alike."""
@@ -134,19 +130,17 @@ class NetBuilder(NodeRows):
             raise self._error(name, f"{reason}, expected sizes that divide: another input_shape")
         value = self._with_zeros(value)
         window, stride = ((windows[0][k], windows[1][k]) for k in (0, 1))
-        return self._window(name, layers.AveragePool(_short(window), _short(stride)), value)
+        return self._add(name, layers.AveragePool(_short(window), _short(stride)), value)
 
     # Number by number, and the like
 
     def relu(self, name: str, value: Value) -> Value:
         """max(x, 0)."""
-        return replace(self._add(name, layers.ReLU(), self._with_zeros(value)), nonnegative=True)
+        return self._add(name, layers.ReLU(), self._with_zeros(value))
 
     def local_response_norm(self, name: str, value: Value, n: int, k: float, alpha: float, beta: float) -> Value:
         """x / (k + alpha / n * sum of the squares of n neighbouring maps)^beta."""
-        value = self._with_zeros(self._maps(name, value))
-        made = self._add(name, layers.LocalResponseNorm(n, k, alpha, beta), value)
-        return replace(made, nonnegative=value.nonnegative)
+        return self._add(name, layers.LocalResponseNorm(n, k, alpha, beta), self._with_zeros(self._maps(name, value)))
 
     def local_contrast_norm(self, name: str, value: Value, window: int, sigma: float, floor: float) -> Value:
         """Jarrett et al.'s, as layers.LocalContrastNorm."""
@@ -154,8 +148,7 @@ class NetBuilder(NodeRows):
 
     def dropout(self, name: str, value: Value, rate: float) -> Value:
         """Dropout, which drops in training alone."""
-        value = self._with_zeros(value)
-        return replace(self._add(name, layers.Dropout(rate), value), nonnegative=value.nonnegative)
+        return self._add(name, layers.Dropout(rate), self._with_zeros(value))
 
     def softmax(self, name: str, value: Value) -> Value:
         """The softmax over the maps or features of one place."""
@@ -185,7 +178,7 @@ class NetBuilder(NodeRows):
             own = [np.arange(value.shape[0]) if value.features is None else value.features for value in values]
             features = np.concatenate([part + edge for part, edge in zip(own, edges, strict=False)])
         shape = (sum(value.shape[0] for value in values), *values[0].shape[1:])
-        return replace(made, shape=shape, features=features, nonnegative=all(value.nonnegative for value in values))
+        return replace(made, shape=shape, features=features)
 
     def add(self, name: str, values: Sequence[Value]) -> Value:
         """The sum of several values of one shape."""
@@ -199,7 +192,7 @@ class NetBuilder(NodeRows):
             raise self._error(name, "adds flattened maps to features in another order")
         made = self._add(name, layers.Add(), *values)
         first = values[0]
-        return replace(made, shape=first.shape, features=first.features, nonnegative=all(v.nonnegative for v in values))
+        return replace(made, shape=first.shape, features=first.features)
 
     def _conv_of_one_place(
         self,

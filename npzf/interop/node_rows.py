@@ -27,8 +27,7 @@ class Value:
     """What a node gives: the output of one of the rows' layers, as the foreign net sees it.
 
     shape: (C, H, W) or (F,), with the zeros of pad. features: feature j of the layer is the foreign net's features[j]; None: the
-    same. pad: (top, bottom, left, right), zeros around it that no layer has added yet, by the node named pad_name. nonnegative:
-    no number is below 0.
+    same. pad: (top, bottom, left, right), zeros around it that no layer has added yet, by the node named pad_name.
     """
 
     layer: str
@@ -36,7 +35,6 @@ class Value:
     features: np.ndarray | None = None
     pad: Sides = NO_PAD
     pad_name: str = ""
-    nonnegative: bool = False
 
 
 class NodeRows:
@@ -114,7 +112,7 @@ class NodeRows:
         channels, height, width = value.shape
         order = np.arange(count).reshape(value.shape).transpose(1, 2, 0).reshape(-1)
         moved = channels > 1 and height * width > 1
-        return replace(made, shape=(count,), features=order if moved else None, nonnegative=value.nonnegative)
+        return replace(made, shape=(count,), features=order if moved else None)
 
     # What the operations are made of
 
@@ -131,9 +129,6 @@ class NodeRows:
             self.parameters[unique] = parameters
         seen = values[0].shape if shape == self.shapes[values[0].layer] else _channels_first(shape)
         return Value(unique, seen, values[0].features)
-
-    def _window(self, name: str, layer: Layer, value: Value) -> Value:
-        return replace(self._add(name, layer, value), nonnegative=value.nonnegative)
 
     def _unique(self, name: str) -> str:
         """The name, with a number if it is taken: two nodes may run one module, and a node may be called input."""
@@ -164,8 +159,7 @@ class NodeRows:
         key = value.layer, value.pad
         if key not in self._padded:
             bare = self._maps(value.pad_name, self._without_zeros(value))
-            made = self._add(value.pad_name, layers.ZeroPad(value.pad), bare)
-            self._padded[key] = replace(made, nonnegative=value.nonnegative)
+            self._padded[key] = self._add(value.pad_name, layers.ZeroPad(value.pad), bare)
         return self._padded[key]
 
     def _maps(self, name: str, value: Value) -> Value:
