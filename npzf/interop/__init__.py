@@ -1,5 +1,50 @@
-"""Weights of nets trained elsewhere, so that figures 2 to 7 can be drawn of them."""
+"""Nets and weights from elsewhere, and back, so that the figures can be drawn of what others have trained; no part of the paper.
+
+Each function imports its framework when it is called: npzf itself needs none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from npzf.interop.hwio import from_hwio
+from npzf.network import Network
 
-__all__ = ["from_hwio"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["from_hwio", "from_torch", "to_torch"]
+
+
+def from_torch(module: nn.Module, input_shape: Sequence[int] | None = None) -> Network:
+    """The net that gives what a PyTorch module gives in inference; its parameters are copies, the module is left as it is.
+
+    Any module whose forward torch.fx can trace and whose operations npzf has. input_shape: (H, W, C) of one image, as everywhere
+    here; None: the module's own, if it comes from to_torch; else 224x224 if that fits, else the smallest square that does.
+    Float64 modules become float64 nets, all others float32. Layers are named by the module's path ("features.0"), or by the node
+    of the trace. Batch normalisation uses its running statistics and is folded into the convolution before it; a softmax at the
+    end stays a layer. ValueError, in one line that names the node, for what cannot be converted exactly; ImportError without
+    PyTorch.
+    """
+    return _framework("torch", "PyTorch", "torch_import").from_torch(module, input_shape)
+
+
+def to_torch(net: Network) -> nn.Module:
+    """A PyTorch module in inference mode that gives the net's numbers: x (N, C, H, W) -> (N, F) or (N, C, H, W).
+
+    Its modules carry the layers' names, "/" standing for nested ones: fire2/expand1x1 is fire2.expand1x1. Fully connected weights
+    are in PyTorch's order, (C, H, W). Its attributes input_shape, classes and preprocessing are the net's; from_torch makes the
+    same net of it again. Parameters are copies, of the net's type. ImportError without PyTorch.
+    """
+    return _framework("torch", "PyTorch", "torch_export").to_torch(net)
+
+
+def _framework(package: str, title: str, module: str) -> Any:
+    """A module of this room that imports a package; ImportError, in one line, if that is missing."""
+    try:
+        import_module(package)
+    except ImportError as error:
+        raise ImportError(f"{title} is missing ({error}), expected it installed: pip install 'npzf[{package}]'") from error
+    return import_module(f"{__name__}.{module}")

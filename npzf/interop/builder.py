@@ -68,11 +68,13 @@ class NetBuilder(NodeRows):
             self._features[made.layer] = value.features
         return replace(made, features=None)
 
-    def affine(self, name: str, value: Value, scale: np.ndarray, shift: np.ndarray) -> Value:
-        """scale * x + shift, one number of each, (C,), for every map or feature."""
-        value = self._with_zeros(value)
+    def affine(self, name: str, value: Value, scale: np.ndarray, shift: np.ndarray, fold: bool = True) -> Value:
+        """scale * x + shift, one number of each, (C,), for every map or feature; fold: into the layer before it."""
+        value = self.with_zeros(value)
         scale, shift = (np.broadcast_to(part, value.shape[:1]) for part in (scale, shift))
         made = self._add(name, layers.Affine(), value, weight=scale, bias=shift)
+        if not fold:
+            self._kept.add(made.layer)
         if value.features is not None:
             self._features[made.layer] = value.features
         return made
@@ -83,7 +85,7 @@ class NetBuilder(NodeRows):
         self, name: str, value: Value, window: int | Pair, stride: int | Pair, pad: int | Pair | Sides = 0, ceil: bool = False
     ) -> Value:
         """A max pooling; its own padding is never the maximum."""
-        value = self._with_zeros(self._maps(name, value))  # which may be the maximum, unlike the pooling's own padding
+        value = self.with_zeros(self._maps(name, value))  # which may be the maximum, unlike the pooling's own padding
         return self._add(name, layers.MaxPool(_short(pair(window)), _short(pair(stride)), _short(sides(pad)), ceil), value)
 
     def average_pool(
@@ -102,7 +104,7 @@ class NetBuilder(NodeRows):
             value, around = self._own_pad(name, value, pad, pair(window))
             count_padding = count_padding or any(around)
         else:
-            value, around = self._with_zeros(value), sides(pad)
+            value, around = self.with_zeros(value), sides(pad)
         return self._add(
             name, layers.AveragePool(_short(pair(window)), _short(pair(stride)), _short(around), ceil, bool(count_padding)), value
         )
@@ -111,7 +113,7 @@ class NetBuilder(NodeRows):
         """The mean of each map, (C, 1, 1)."""
         if len(self.shapes[value.layer]) == 1 and value.shape[1:] == (1, 1):
             return value
-        value = self._with_zeros(self._maps(name, value))
+        value = self.with_zeros(self._maps(name, value))
         made = self._add(name, layers.GlobalAveragePool(), value)
         return replace(made, shape=(value.shape[0], 1, 1))
 
@@ -128,7 +130,7 @@ class NetBuilder(NodeRows):
         if windows[0] is None or windows[1] is None:
             reason = f"averages {height}x{width} maps to {rows}x{columns} with windows of different sizes"
             raise self._error(name, f"{reason}, expected sizes that divide: another input_shape")
-        value = self._with_zeros(value)
+        value = self.with_zeros(value)
         window, stride = ((windows[0][k], windows[1][k]) for k in (0, 1))
         return self._add(name, layers.AveragePool(_short(window), _short(stride)), value)
 
@@ -136,19 +138,19 @@ class NetBuilder(NodeRows):
 
     def relu(self, name: str, value: Value) -> Value:
         """max(x, 0)."""
-        return self._add(name, layers.ReLU(), self._with_zeros(value))
+        return self._add(name, layers.ReLU(), self.with_zeros(value))
 
     def local_response_norm(self, name: str, value: Value, n: int, k: float, alpha: float, beta: float) -> Value:
         """x / (k + alpha / n * sum of the squares of n neighbouring maps)^beta."""
-        return self._add(name, layers.LocalResponseNorm(n, k, alpha, beta), self._with_zeros(self._maps(name, value)))
+        return self._add(name, layers.LocalResponseNorm(n, k, alpha, beta), self.with_zeros(self._maps(name, value)))
 
     def local_contrast_norm(self, name: str, value: Value, window: int, sigma: float, floor: float) -> Value:
         """Jarrett et al.'s, as layers.LocalContrastNorm."""
-        return self._add(name, layers.LocalContrastNorm(window, sigma, floor), self._with_zeros(self._maps(name, value)))
+        return self._add(name, layers.LocalContrastNorm(window, sigma, floor), self.with_zeros(self._maps(name, value)))
 
     def dropout(self, name: str, value: Value, rate: float) -> Value:
         """Dropout, which drops in training alone."""
-        return self._add(name, layers.Dropout(rate), self._with_zeros(value))
+        return self._add(name, layers.Dropout(rate), self.with_zeros(value))
 
     def softmax(self, name: str, value: Value) -> Value:
         """The softmax over the maps or features of one place."""

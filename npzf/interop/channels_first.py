@@ -10,10 +10,11 @@ from npzf.layers import Affine, Concatenate, Flatten, FullyConnected, GlobalAver
 from npzf.network import Network
 
 
-def parameters_channels_first(net: Network) -> dict[str, np.ndarray]:
+def parameters_channels_first(net: Network, keep_features: bool = False) -> dict[str, np.ndarray]:
     """Name, such as "conv1/weight", -> filters (O, C, KH, KW), fully connected weights (O, I) with I in (C, H, W) order.
 
-    Fully connected weights and Affine numbers follow the maps that were flattened below them.
+    Fully connected weights and Affine numbers follow the maps that were flattened below them; keep_features: these stay in the
+    house's order.
     """
     orders, parameters = feature_orders(net), {}
     for name, layer in net.layers.items():
@@ -22,7 +23,7 @@ def parameters_channels_first(net: Network) -> dict[str, np.ndarray]:
             stored = to_numpy(value)
             if stored.ndim == 4:
                 stored = stored.transpose(0, 3, 1, 2)
-            elif order is not None and (stored.ndim == 2 or isinstance(layer, Affine)):
+            elif order is not None and not keep_features and (stored.ndim == 2 or isinstance(layer, Affine)):
                 stored = stored[..., np.argsort(order)]
             parameters[f"{name}/{key}"] = np.ascontiguousarray(stored)
     return parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 import numpy as np
 
@@ -12,10 +13,11 @@ Rows = list[tuple[str, Layer, tuple[str, ...]]]
 Parameters = dict[str, dict[str, np.ndarray]]
 
 
-def fold_affine(rows: Rows, parameters: Parameters) -> tuple[Rows, Parameters]:
+def fold_affine(rows: Rows, parameters: Parameters, kept_apart: Collection[str] = ()) -> tuple[Rows, Parameters]:
     """The net without each Affine that alone takes the output of a convolution, a fully connected layer or another Affine.
 
-    weight (O, ...) and bias (O,) become scale * weight and scale * bias + shift, counted in float64; the layer keeps its name.
+    weight (O, ...) and bias (O,) become scale * weight and scale * bias + shift, counted in float64; the layer keeps its
+    name. kept_apart: names of those that stay.
     """
     consumers = Counter(source for _, _, sources in rows for source in sources)
     standing_for: dict[str, str] = {}  # name of an Affine that is folded -> the layer that now gives its output
@@ -25,7 +27,7 @@ def fold_affine(rows: Rows, parameters: Parameters) -> tuple[Rows, Parameters]:
         sources = tuple(standing_for.get(source, source) for source in sources)
         below = sources[0]
         weighted = isinstance(kept.get(below), Conv | FullyConnected | Affine)
-        if isinstance(layer, Affine) and weighted and consumers[below] == 1:
+        if isinstance(layer, Affine) and weighted and consumers[below] == 1 and name not in kept_apart:
             parameters[below] = _scaled(parameters[below], parameters.pop(name))
             standing_for[name], consumers[below] = below, consumers[name]
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from npzf.interop.builder import NetBuilder
@@ -11,13 +12,15 @@ from npzf.network import Network
 IMAGENET = 224  # the side of images that most nets for ImageNet take
 LARGEST = 512
 
+log = logging.getLogger(__name__)
 Build = Callable[[NetBuilder], Value]
 
 
 def build_network(build: Build, channels: int, input_shape: Sequence[int] | None = None) -> Network:
     """The net that a function builds for images of input_shape (H, W, C), which has to have that many channels.
 
-    None: 224x224 if that fits, else the only square size up to 512 that does. ValueError if several do, or none.
+    None: 224x224 if that fits, else the smallest square up to 512 that does: the one of which rounding down leaves nothing out.
+    ValueError if none does.
     """
     if input_shape is not None:
         height, width, given = input_shape
@@ -28,10 +31,12 @@ def build_network(build: Build, channels: int, input_shape: Sequence[int] | None
         return _built(build, channels, IMAGENET, IMAGENET)
     except SizeError as error:
         fitting = [side for side in range(1, LARGEST + 1) if _fits(build, channels, side)]
-        if len(fitting) == 1:
-            return _built(build, channels, fitting[0], fitting[0])
-        sizes = f"{fitting[0]} to {fitting[-1]} pixels fit alike" if fitting else f"no square size fits ({error})"
-        raise ValueError(f"input_shape is None, expected (H, W, C): {sizes}") from None
+        if not fitting:
+            raise ValueError(f"input_shape is None, expected (H, W, C): no square size fits ({error})") from None
+    shape = (fitting[0], fitting[0], channels)
+    if len(fitting) > 1:
+        log.info("input_shape is taken to be %s, the smallest square that fits; up to %d pixels do", shape, fitting[-1])
+    return _built(build, channels, *shape[:2])
 
 
 def _built(build: Build, channels: int, height: int, width: int) -> Network:

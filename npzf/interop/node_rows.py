@@ -51,14 +51,15 @@ class NodeRows:
         self.parameters: dict[str, dict[str, np.ndarray]] = {}  # channels first
         self._features: dict[str, np.ndarray] = {}  # of the inputs of a fully connected layer, or of an Affine's vector
         self._padded: dict[tuple[str, Sides], Value] = {}
+        self._kept: set[str] = set()  # Affine layers that are not to be folded
 
     def network(self, output: Value) -> Network:
         """The net that ends in this value; what does not lead to it is left out. ValueError for numbers that are not finite."""
-        output = self._with_zeros(output)
+        output = self.with_zeros(output)
         if output.layer == INPUT:
             raise ValueError("output of the net is its input, expected at least one layer between them")
         rows, parameters = self._channels_last(output)
-        rows, parameters = fold_affine(_leading_to(output.layer, rows), parameters)
+        rows, parameters = fold_affine(_leading_to(output.layer, rows), parameters, self._kept)
         types = [value.dtype for layer in parameters.values() for value in layer.values()]
         dtype = "float64" if np.dtype("float64") in types else "float32"
         net = Network(self.shapes[INPUT], rows, dtype=dtype, weight_init=0.0)  # type: ignore[arg-type]
@@ -102,16 +103,16 @@ class NodeRows:
         shape = (value.shape[0], value.shape[1] + pad[0] + pad[1], value.shape[2] + pad[2] + pad[3])
         return replace(value, shape=shape, pad=(top, bottom, left, right), pad_name=value.pad_name or name)
 
-    def flatten(self, name: str, value: Value) -> Value:
-        """(C, H, W) -> (C * H * W,)."""
-        value = self._with_zeros(value)
+    def flatten(self, name: str, value: Value, channels_last: bool = False) -> Value:
+        """(C, H, W) -> (C * H * W,); channels_last: in the order (H, W, C), as the house's own nets have it."""
+        value = self.with_zeros(value)
         count = int(np.prod(value.shape))
         if len(self.shapes[value.layer]) == 1:
             return replace(value, shape=(count,))
         made = self._add(name, layers.Flatten(), value)
         channels, height, width = value.shape
         order = np.arange(count).reshape(value.shape).transpose(1, 2, 0).reshape(-1)
-        moved = channels > 1 and height * width > 1
+        moved = channels > 1 and height * width > 1 and not channels_last
         return replace(made, shape=(count,), features=order if moved else None)
 
     # What the operations are made of
@@ -144,15 +145,15 @@ class NodeRows:
         if max(top, bottom) < window[0] and max(left, right) < window[1]:
             return self._without_zeros(value), (top, bottom, left, right)
         if max(own[:2]) < window[0] and max(own[2:]) < window[1]:
-            return self._with_zeros(value), own
-        return self._with_zeros(self.zero_pad(f"{name}/pad", value, own)), NO_PAD
+            return self.with_zeros(value), own
+        return self.with_zeros(self.zero_pad(f"{name}/pad", value, own)), NO_PAD
 
     def _without_zeros(self, value: Value) -> Value:
         top, bottom, left, right = value.pad
         shape = (value.shape[0], value.shape[1] - top - bottom, value.shape[2] - left - right)
         return replace(value, shape=shape, pad=NO_PAD, pad_name="") if any(value.pad) else value
 
-    def _with_zeros(self, value: Value) -> Value:
+    def with_zeros(self, value: Value) -> Value:
         """The value after a layer that adds the zeros that wait, if any do."""
         if not any(value.pad):
             return value
@@ -178,7 +179,7 @@ class NodeRows:
 
     def _alike(self, name: str, values: Sequence[Value]) -> list[Value]:
         """Values that can be joined: all maps, or all vectors where one of them is."""
-        padded = [self._with_zeros(value) for value in values]
+        padded = [self.with_zeros(value) for value in values]
         vectors = [len(self.shapes[value.layer]) == 1 for value in padded]
         if not any(vectors) or all(vectors):
             return padded
