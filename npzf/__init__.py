@@ -2,7 +2,7 @@
 
 from npzf.backend.threads import set_threads
 from npzf.deconvnet import project
-from npzf.interop import from_torch, to_torch
+from npzf.interop import from_onnx, from_torch, to_onnx, to_torch
 from npzf.layers import ProjectionRules, Save
 from npzf.losses import softmax, softmax_cross_entropy
 from npzf.models import alexnet, krizhevsky, small_zfnet, squeezenet, vgg16, zfnet
@@ -22,6 +22,7 @@ __all__ = [
     "Tape",
     "alexnet",
     "features",
+    "from_onnx",
     "from_torch",
     "krizhevsky",
     "load",
@@ -32,6 +33,7 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "squeezenet",
+    "to_onnx",
     "to_torch",
     "truncated",
     "vgg16",

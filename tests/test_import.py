@@ -26,7 +26,7 @@ def python(code):
 def test_import_brings_in_neither_matplotlib_nor_cupy_nor_torch():
     loaded = python("import sys, npzf; print(*sys.modules)")
     assert "numpy" in loaded
-    assert {"matplotlib", "cupy", "torch", "hypothesis", "pytest"}.isdisjoint(loaded)
+    assert {"matplotlib", "cupy", "torch", "onnx", "hypothesis", "pytest"}.isdisjoint(loaded)
 
 
 def test_import_takes_under_half_a_second():

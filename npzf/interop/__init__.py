@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npzf.interop.hwio import from_hwio
 from npzf.network import Network
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
     from torch import nn
 
-__all__ = ["from_hwio", "from_torch", "to_torch"]
+__all__ = ["from_hwio", "from_onnx", "from_torch", "to_onnx", "to_torch"]
 
 
 def from_torch(module: nn.Module, input_shape: Sequence[int] | None = None) -> Network:
@@ -39,6 +41,29 @@ def to_torch(net: Network) -> nn.Module:
     same net of it again. Parameters are copies, of the net's type. ImportError without PyTorch.
     """
     return _framework("torch", "PyTorch", "torch_export").to_torch(net)
+
+
+def from_onnx(path: str | Path | bytes | ModelProto, input_shape: Sequence[int] | None = None) -> Network:
+    """The net that gives what an ONNX model gives, of whatever opset: chains, branches that are concatenated or added.
+
+    path: a file, or the model itself as bytes or ModelProto. input_shape: (H, W, C) of one image, in pixels; None: the model's,
+    or, where that leaves them open, 224x224 if that fits, else the smallest square that does. Layers are named as the nodes, else
+    as their outputs; float64 models become float64 nets, all others float32. Class names and preprocessing are set if to_onnx
+    wrote the model; otherwise x is what the model takes, with channels last. FileNotFoundError; ValueError, in one line that
+    names file and node, for what is no ONNX model or cannot be converted exactly; ImportError without onnx.
+    """
+    return _framework("onnx", "onnx", "onnx_import").from_onnx(path, input_shape)
+
+
+def to_onnx(net: Network, path: str | Path) -> None:
+    """Writes the net as an ONNX model: nodes and values named as the layers, input "input" (N, C, H, W), any N.
+
+    Class names and preprocessing travel along for from_onnx. Sizes that are rounded up become padding, for images of the net's
+    input_shape. Fully connected weights are in ONNX's order, (C, H, W). Weights of more than 2 GB go into PATH.data. ONNX Runtime
+    computes float32 nets; of float64 nets it lacks some layers. OSError if it cannot be written: an older file at path survives;
+    ImportError without onnx.
+    """
+    _framework("onnx", "onnx", "onnx_export").to_onnx(net, path)
 
 
 def _framework(package: str, title: str, module: str) -> Any:

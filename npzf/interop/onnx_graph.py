@@ -1,0 +1,210 @@
+"""An ONNX model as nodes that lead from images to one output, walked with a builder; no part of the paper."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, inliner
+
+from npzf.interop.builder import NetBuilder
+from npzf.interop.node_rows import SizeError, Value
+from npzf.interop.onnx_constants import evaluate
+from npzf.interop.onnx_file import OnnxFile
+from npzf.interop.onnx_functions import DOMAIN, FUNCTIONS
+from npzf.interop.onnx_operators import OPERATORS
+from npzf.interop.onnx_step import ANY_BATCH, Argument, Squares, Step
+
+IMAGES = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+OURS = ("", "ai.onnx")
+
+
+class OnnxGraph:
+    """The nodes that the one output needs, and the constants among them; ValueError for what no net can be made of.
+
+    input: the name of the images; shape: their (C, H, W), None where the model leaves it open; batch: how many, ANY_BATCH if any.
+    """
+
+    def __init__(self, file: OnnxFile):
+        self.file = file
+        model = _inlined(file.model)
+        self.opset = _opset(model)
+        graph = model.graph
+        if graph.sparse_initializer:
+            raise ValueError(f"tensor {graph.sparse_initializer[0].values.name!r} is sparse, expected dense ones")
+        self.output = _only("outputs", [value.name for value in graph.output])
+        self.nodes = _leading_to(self.output, graph.node)
+        used = {name for node in self.nodes for name in _inputs(node)}
+        stored = {tensor.name: tensor for tensor in graph.initializer if tensor.name in used}
+        images = [value for value in graph.input if value.name in used and value.name not in stored]
+        self.input = _only("inputs", [value.name for value in images])
+        self.batch, self.shape = _image_shape(images[0])
+        self.constants: dict[str, np.ndarray] = {name: file.array(tensor) for name, tensor in stored.items()}
+        self._refuse_unknown()
+        for node in self.nodes:
+            self._evaluate_constant(node)
+
+    def build(self, builder: NetBuilder) -> Value:
+        """The value of the output, after every node has become an operation of the builder."""
+        values: dict[str, Argument] = {self.input: builder.input}
+        self._walk(self.nodes, values, builder)
+        output = self._argument(self.output, values, "the output of the model")
+        if not isinstance(output, Value):
+            raise ValueError(f"output {self.output!r} is no value of images, expected scores or maps")
+        return output
+
+    def _walk(self, nodes: Iterable[onnx.NodeProto], values: dict[str, Argument], builder: NetBuilder) -> None:
+        for node in nodes:
+            if node.output[0] in self.constants:
+                continue
+            name = name_of(node)
+            arguments = [self._argument(given, values, f"node {name!r}") if given else None for given in node.input]
+            step = Step(node, name, arguments, builder, self.opset, self.batch)
+            try:
+                values.update(zip(node.output, self._outputs(step, values), strict=False))
+            except SizeError:
+                raise
+            except ValueError as error:
+                known = str(error).startswith("node ")
+                raise ValueError(f"{'' if known else f'node {name!r} '}{_line(error)}") from error
+            except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError) as error:
+                raise ValueError(f"node {name!r} is no proper {node.op_type} ({_line(error)})") from error
+
+    def _outputs(self, step: Step, values: dict[str, Argument]) -> list[Any]:
+        node, arguments = step.node, step.arguments
+        if node.op_type in ("Shape", "Size") and isinstance(arguments[0], Value | Squares):
+            dims = np.array(step.dims(arguments[0]), np.int64)
+            chosen = dims[step.whole("start", 0) : step.attribute("end", len(dims))]
+            return [chosen if node.op_type == "Shape" else np.prod(dims)]
+        if node.op_type == "If" and isinstance(arguments[0], np.ndarray):
+            branch = step.attribute("then_branch" if arguments[0].all() else "else_branch")
+            self._walk(_leading_to(branch.output[0].name, branch.node), values, step.builder)
+            return [self._argument(output.name, values, f"node {step.name!r}") for output in branch.output]
+        if node.domain == DOMAIN and node.op_type in FUNCTIONS:
+            return [FUNCTIONS[node.op_type](step)]
+        if all(argument is None or isinstance(argument, np.ndarray) for argument in arguments):
+            return evaluate(node, arguments, self.opset)  # type: ignore[arg-type]
+        if node.domain not in OURS or node.op_type not in OPERATORS:
+            raise ValueError(f"is {kind_of(node)}, which npzf has no layer for")
+        return [OPERATORS[node.op_type](step)]
+
+    def _argument(self, name: str, values: dict[str, Argument], taker: str) -> Argument:
+        if name in self.constants:
+            return self.constants[name]
+        if name not in values:
+            raise ValueError(f"{taker} takes {name!r}, which nothing before it gives")
+        return values[name]
+
+    def _evaluate_constant(self, node: onnx.NodeProto) -> None:
+        """Puts the node's outputs among the constants if all of its inputs are."""
+        if node.domain not in OURS or node.op_type == "If" or any(name and name not in self.constants for name in node.input):
+            return
+        try:
+            if node.op_type == "Constant" and node.attribute[0].name == "value":
+                results = [self.file.array(node.attribute[0].t)]
+            else:
+                results = evaluate(node, [self.constants[name] if name else None for name in node.input], self.opset)
+        except Exception as error:  # whatever the reference evaluator raises for what is malformed
+            raise ValueError(f"node {name_of(node)!r} {_line(error)}") from error
+        self.constants.update(zip(node.output, results, strict=False))
+
+    def _refuse_unknown(self) -> None:
+        """ValueError for the first node that npzf has no layer for, before anything is built."""
+        fixed = set(self.constants)
+        used = {name for node in self.nodes for name in node.input}
+        for node in self.nodes:
+            shape_alone = node.domain in OURS and node.op_type in ("Shape", "Size")
+            if shape_alone or all(name in fixed for name in node.input if name):
+                fixed.update(node.output)
+                continue
+            known = OPERATORS if node.domain in OURS else FUNCTIONS if node.domain == DOMAIN else {}
+            chosen = node.domain in OURS and node.op_type == "If" and node.input[0] in fixed
+            if node.op_type not in known and not chosen:
+                raise ValueError(f"node {name_of(node)!r} is {kind_of(node)}, which npzf has no layer for")
+            more = [name for name in node.output[1:] if name in used or name == self.output]
+            if more and not chosen:
+                raise ValueError(f"node {name_of(node)!r} gives {more[0]!r} too, expected its first output alone to be used")
+
+
+def name_of(node: onnx.NodeProto) -> str:
+    """The node's name, else its output's."""
+    return node.name or next(iter(node.output), "") or node.op_type
+
+
+def kind_of(node: onnx.NodeProto) -> str:
+    """The operator, with its domain if it is not ONNX's own."""
+    return node.op_type if node.domain in OURS else f"{node.domain}.{node.op_type}"
+
+
+def metadata(model: onnx.ModelProto, key: str) -> Any:
+    """What to_onnx has written for a reader like this one, or None; ValueError if it cannot be read."""
+    text = next((entry.value for entry in model.metadata_props if entry.key == f"npzf.{key}"), None)
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError(f"npzf.{key} in its metadata is {text[:40]!r}, expected JSON") from None  # type: ignore[index]
+
+
+def _inlined(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without local functions but npzf's own."""
+    theirs = [(f.domain, f.name) for f in model.functions if f.domain != DOMAIN]
+    if not theirs:
+        return model
+    try:
+        return inliner.inline_selected_functions(model, theirs)
+    except Exception as error:  # of many kinds
+        raise ValueError(f"its local functions cannot be put in place ({_line(error)})") from error
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    versions = {entry.version for entry in model.opset_import if entry.domain in OURS}
+    newest = onnx.defs.onnx_opset_version()
+    if len(versions) != 1 or not 1 <= min(versions) <= newest:
+        raise ValueError(f"its opset is {sorted(versions) or None}, expected one of 1 to {newest}")
+    return versions.pop()
+
+
+def _only(what: str, names: list[str]) -> str:
+    if len(names) != 1:
+        raise ValueError(f"{what} are {', '.join(map(repr, names)) or 'none'}, expected one")
+    return names[0]
+
+
+def _image_shape(images: onnx.ValueInfoProto) -> tuple[int, tuple[int | None, int | None, int | None]]:
+    """Batch and (C, H, W) of the input, None for sides that are left open."""
+    tensor = images.type.tensor_type
+    sides = [dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None for dim in tensor.shape.dim]
+    if tensor.elem_type not in IMAGES or len(sides) != 4:
+        kind = TensorProto.DataType.Name(tensor.elem_type) if tensor.elem_type in TensorProto.DataType.values() else "unknown"
+        shape = ", ".join("?" if side is None else str(side) for side in sides)
+        raise ValueError(f"input {images.name!r} is {kind} ({shape}), expected images (N, C, H, W) of floating-point numbers")
+    batch, channels, height, width = sides
+    return ANY_BATCH if batch is None else batch, (channels, height, width)
+
+
+def _leading_to(output: str, nodes: Iterable[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """The nodes that the output needs, in order."""
+    needed, kept = {output}, []
+    for node in reversed(list(nodes)):
+        if any(name in needed for name in node.output if name):
+            kept.append(node)
+            needed.update(_inputs(node))
+    return kept[::-1]
+
+
+def _inputs(node: onnx.NodeProto) -> set[str]:
+    """What a node takes, and what the graphs in it take from around them."""
+    names = {name for name in node.input if name}
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            for inner in graph.node:
+                names |= _inputs(inner)
+            names |= {output.name for output in graph.output}
+    return names
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
