@@ -51,7 +51,7 @@ class NetBuilder(NodeRows):
             raise self._error(name, f"takes {channels * groups} maps of two dimensions, its input is {value.shape}")
         if len(self.shapes[value.layer]) == 1:
             return self._conv_of_one_place(name, value, weight, bias, stride, pad, groups)
-        value, around = self._own_pad(name, value, pad, (window[0], window[1]))
+        value, around = self._own_pad(name, value, pad, (window[0], window[1]), ceil)
         layer = layers.Conv(maps, _short(window), _short(pair(stride)), _short(around), groups, ceil)
         bias = np.zeros(maps, weight.dtype) if bias is None else bias
         return self._add(name, layer, value, weight=weight, bias=bias)
@@ -101,7 +101,7 @@ class NetBuilder(NodeRows):
         """An average pooling; count_padding: whether the zeros of its own padding count."""
         value = self._maps(name, value)
         if count_padding or not any(sides(pad)):
-            value, around = self._own_pad(name, value, pad, pair(window))
+            value, around = self._own_pad(name, value, pad, pair(window), ceil)
             count_padding = count_padding or any(around)
         else:
             value, around = self.with_zeros(value), sides(pad)
@@ -119,20 +119,31 @@ class NetBuilder(NodeRows):
 
     def adaptive_average_pool(self, name: str, value: Value, size: Sequence[int | None]) -> Value:
         """The average pooling that gives (OH, OW) places, None as many as there are; where its windows are all alike."""
-        value = self._maps(name, value)
+        moves = self._adaptive(name, "averages", value, size)
+        if moves is None:
+            return value
+        if tuple(size) == (1, 1):
+            return self.global_average_pool(name, value)
+        return self.average_pool(name, self.with_zeros(value), *moves)
+
+    def adaptive_max_pool(self, name: str, value: Value, size: Sequence[int | None]) -> Value:
+        """The max pooling that gives (OH, OW) places, None as many as there are; where its windows are all alike."""
+        moves = self._adaptive(name, "takes maxima of", value, size)
+        return value if moves is None else self.max_pool(name, value, *moves)
+
+    def _adaptive(self, name: str, does: str, value: Value, size: Sequence[int | None]) -> tuple[Pair, Pair] | None:
+        """Windows and strides that give these places; None where they are those of the value."""
+        if len(value.shape) != 3:
+            raise self._error(name, f"needs maps (C, H, W), its input is {value.shape}")
         height, width = value.shape[1:]
         rows, columns = (int(side) if out is None else int(out) for side, out in zip((height, width), size, strict=True))
         if (rows, columns) == (height, width):
-            return value
-        if (rows, columns) == (1, 1):
-            return self.global_average_pool(name, value)
-        windows = _uniform(height, rows), _uniform(width, columns)
-        if windows[0] is None or windows[1] is None:
-            reason = f"averages {height}x{width} maps to {rows}x{columns} with windows of different sizes"
+            return None
+        down, across = _uniform(height, rows), _uniform(width, columns)
+        if down is None or across is None:
+            reason = f"{does} {height}x{width} maps to {rows}x{columns} places with windows of different sizes"
             raise self._error(name, f"{reason}, expected sizes that divide: another input_shape")
-        value = self.with_zeros(value)
-        window, stride = ((windows[0][k], windows[1][k]) for k in (0, 1))
-        return self._add(name, layers.AveragePool(_short(window), _short(stride)), value)
+        return (down[0], across[0]), (down[1], across[1])
 
     # Number by number, and the like
 

@@ -138,9 +138,12 @@ class NodeRows:
         candidates = (name if count == 1 else f"{name}_{count}" for count in range(1, len(self.shapes) + 2))
         return next(candidate for candidate in candidates if candidate not in self.shapes)
 
-    def _own_pad(self, name: str, value: Value, pad: int | Pair | Sides, window: Pair) -> tuple[Value, Sides]:
-        """The value without the zeros that wait, and what a window of this size then pads; too many become a layer."""
-        own = sides(pad)
+    def _own_pad(self, name: str, value: Value, pad: int | Pair | Sides, window: Pair, ceil: bool) -> tuple[Value, Sides]:
+        """The value without the zeros that wait, and what a window of this size then pads; too many become a layer.
+
+        ceil: a window may start in the zeros that wait, but not in its own padding behind the last pixel: these stay a layer.
+        """
+        own, value = sides(pad), self.with_zeros(value) if ceil else value
         top, bottom, left, right = (waiting + more for waiting, more in zip(value.pad, own, strict=True))
         if max(top, bottom) < window[0] and max(left, right) < window[1]:
             return self._without_zeros(value), (top, bottom, left, right)

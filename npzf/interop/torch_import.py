@@ -7,6 +7,7 @@ NetBuilder, named by the module's path ("features.0") or by the node ("cat_1").
 from __future__ import annotations
 
 import logging
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,120 +18,106 @@ from npzf.interop.builder import NetBuilder
 from npzf.interop.input_size import build_network
 from npzf.interop.node_rows import Value
 from npzf.interop.torch_export import TorchNetwork
-from npzf.interop.torch_modules import OWN_MODULES
 from npzf.interop.torch_operations import Operations
+from npzf.interop.torch_trace import Trace
 from npzf.network import Network
 
 log = logging.getLogger(__name__)
+WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
 def from_torch(module: nn.Module, input_shape: Sequence[int] | None = None) -> Network:
     """As npzf.from_torch."""
+    module = _plain(module)
+    ours = module if isinstance(module, TorchNetwork) else None
+    shape = _sides(input_shape) if input_shape is not None else ours.input_shape if ours else None
+    if any(part.training for part in module.modules()):
+        log.info("module is in training mode: taken as in inference, with running statistics and without dropout")
+    trace = Trace(module)
+    net = build_network(_Build(trace, ours.layer_names if ours else {}), trace.channels(shape), shape)
+    if ours:
+        ours.preprocessing.check(net.input_shape)
+        net.classes, net.preprocessing = ours.classes, ours.preprocessing
+    return net
+
+
+def _plain(module: Any) -> nn.Module:
+    """The module itself, out of what compiles it or spreads it over devices."""
+    if isinstance(module, nn.Module):
+        module = getattr(module, "_orig_mod", module)
+        module = module.module if isinstance(module, WRAPPERS) else module
     if not isinstance(module, nn.Module):
         raise ValueError(f"module is {type(module).__name__}, expected a torch.nn.Module")
     if isinstance(module, torch.jit.ScriptModule):
         raise ValueError("module is a compiled ScriptModule, expected the torch.nn.Module that it was made of")
-    module = getattr(module, "_orig_mod", module)  # what torch.compile wraps
-    shape = input_shape if input_shape is not None else getattr(module, "input_shape", None)
-    if shape is not None and (len(shape) != 3 or not all(isinstance(side, int) and side >= 1 for side in shape)):
+    return module
+
+
+def _sides(shape: Any) -> tuple[int, int, int]:
+    try:
+        height, width, channels = (operator.index(side) for side in shape)
+    except (TypeError, ValueError):
+        height = width = channels = 0
+    if min(height, width, channels) < 1:
         raise ValueError(f"input_shape is {shape}, expected (H, W, C) in whole numbers of at least 1")
-    if module.training:
-        log.info("module is in training mode: taken as in inference, with running statistics and without dropout")
-    traced = _Traced(module)
-    net = build_network(traced.build, traced.channels(shape), shape)
-    classes, preprocessing = getattr(module, "classes", None), getattr(module, "preprocessing", None)
-    if isinstance(classes, tuple):
-        net.classes = classes
-    if preprocessing is not None:
-        net.preprocessing = preprocessing
-    return net
+    return height, width, channels
 
 
-class _Tracer(fx.Tracer):
-    """Modules of PyTorch and of npzf stay whole, all others are looked into."""
+class _Build:
+    """Every node of a trace as an operation of a builder; names: path of a module -> name of its layer, if not the path."""
 
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, OWN_MODULES) or super().is_leaf_module(m, module_qualified_name)
+    def __init__(self, trace: Trace, names: dict[str, str]):
+        self.trace, self.names = trace, names
+        floats = [part for part in (*trace.module.parameters(), *trace.module.buffers()) if part.is_floating_point()]
+        self.dtype = torch.float64 if any(part.dtype == torch.float64 for part in floats) else torch.float32
 
-
-class _Traced:
-    """The nodes of a module, and the modules, buffers and parameters that they name."""
-
-    def __init__(self, module: nn.Module):
-        self.module = module
-        self.names = module.layer_names if isinstance(module, TorchNetwork) else {}
-        modes = {part: part.training for part in module.modules()}
-        try:
-            module.eval()  # a forward may ask
-            self.graph = _Tracer().trace(module)
-        except Exception as error:  # forward is anybody's code
-            cause = " ".join(str(error).split()) or type(error).__name__
-            raise ValueError(f"module {type(module).__name__} cannot be traced by torch.fx: {cause}") from error
-        finally:
-            for part, training in modes.items():
-                part.training = training
-        inputs = [node for node in self.graph.nodes if node.op == "placeholder" and (node.users or not node.args)]
-        if len(inputs) != 1:
-            names = ", ".join(node.name for node in inputs)
-            raise ValueError(f"module {type(module).__name__} has inputs {names}, expected one batch of images")
-        self.input = inputs[0]
-
-    def channels(self, shape: Sequence[int] | None) -> int:
-        """The channels of the input: those of the first layer that says so, or of the shape."""
-        followed: list[fx.Node] = [self.input]
-        for node in followed:
-            target = self._module(node) if node.op == "call_module" else None
-            for name in ("in_channels", "num_features"):
-                if isinstance(getattr(target, name, None), int):
-                    return getattr(target, name)
-            followed.extend(user for user in node.users if user not in followed)
-        if shape is None:
-            raise ValueError("input_shape is None, expected (H, W, C): no layer says how many channels the images have")
-        return shape[2]
-
-    def build(self, builder: NetBuilder) -> Value:
-        """Every node as an operation; the value that the module returns."""
-        operations = Operations(builder)
-        values: dict[fx.Node, Any] = {self.input: builder.input}
-        for node in self.graph.nodes:
-            if node is self.input:
-                continue
-            if node.op == "placeholder":
+    def __call__(self, builder: NetBuilder) -> Value:
+        """The value that the module returns."""
+        operations, values = Operations(builder, self.dtype), dict[fx.Node, Any]()
+        for node in self.trace.nodes:
+            if node is self.trace.input:
+                values[node] = builder.input
+            elif node.op == "placeholder":
                 values[node] = node.args[0] if node.args else None
+            elif node.op == "get_attr":
+                values[node] = self.trace.attribute(node)
             elif node.op == "output":
                 return self._output(_filled(node.args[0], values))
             else:
-                args, kwargs = _filled(node.args, values), _filled(node.kwargs, values)
-                values[node] = self._operation(operations, node, args, kwargs)
-        raise ValueError(f"module {type(self.module).__name__} returns nothing, expected one tensor")
+                values[node] = self._operation(operations, node, _filled(node.args, values), _filled(node.kwargs, values))
+                if self.trace.writes(node):
+                    self._write(node, values)
+        raise ValueError(f"module {self.trace.kind} returns nothing, expected one tensor")
 
     def _operation(self, operations: Operations, node: fx.Node, args: Any, kwargs: Any) -> Any:
-        if node.op == "get_attr":
-            return self._attribute(str(node.target))
-        if node.op == "call_module":
-            name, target = self.names.get(str(node.target), str(node.target)), self._module(node)
-            if len([n for n in self.graph.nodes if n.op == "call_module" and n.target == node.target]) > 1:
-                if any(True for _ in target.parameters()):
-                    raise ValueError(f"node {name!r} runs twice, expected once: its weights would become two copies")
-                name = name if operations.first_run(name) else f"{name}_{node.name}"
-            return operations.module(name, target, *args, **kwargs)
         if node.op == "call_method":
             return operations.method(node.name, str(node.target), *args, **kwargs)
-        return operations.function(node.name, node.target, *args, **kwargs)
+        if node.op == "call_function":
+            return operations.function(node.name, node.target, *args, **kwargs)
+        path, module = self.trace.names[node], self.trace.module_of(node)
+        if path != str(node.target) and any(True for _ in module.parameters()):
+            raise ValueError(f"node {str(node.target)!r} runs twice, expected once: its weights would become two copies")
+        return operations.module(self.names.get(path, path), module, *args, **kwargs)
 
-    def _module(self, node: fx.Node) -> nn.Module:
-        return self.module.get_submodule(str(node.target))
-
-    def _attribute(self, name: str) -> torch.Tensor:
-        owner, _, key = name.rpartition(".")
-        return getattr(self.module.get_submodule(owner), key)
+    def _write(self, node: fx.Node, values: dict[fx.Node, Any]) -> None:
+        """What a node has changed in place is what everyone after it sees, under whichever name."""
+        trace, before = self.trace, values[node.all_input_nodes[0]]
+        for other in values:
+            later = any(trace.place[user] > trace.place[node] for user in other.users)
+            if other is node or not later or not trace.same_memory(other, node):
+                continue
+            if values[other] is not before:
+                raise ValueError(
+                    f"node {node.name!r} changes in place what node {other.name!r} is another view of, expected a copy"
+                )
+            values[other] = values[node]
 
     def _output(self, output: Any) -> Value:
         if isinstance(output, list | tuple) and len(output) == 1:
             output = output[0]
         if not isinstance(output, Value):
             kind = f"{len(output)} tensors" if isinstance(output, list | tuple | dict) else f"{output!r}"
-            raise ValueError(f"module {type(self.module).__name__} returns {kind}, expected one tensor made of its input")
+            raise ValueError(f"module {self.trace.kind} returns {kind}, expected one tensor made of its input")
         return output
 
 

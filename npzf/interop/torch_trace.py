@@ -1,0 +1,151 @@
+"""What a module of PyTorch does, as the nodes of a torch.fx graph that its output needs; no part of the paper."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+from npzf.interop.torch_modules import OWN_MODULES
+
+WRITING = {operator.iadd, operator.isub, operator.imul, operator.itruediv, torch.relu_, F.relu_}
+SAME_MEMORY: set[Any] = {
+    *(nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, F.dropout, F.dropout2d, operator.getitem),
+    *(torch.flatten, torch.reshape, torch.squeeze, torch.unsqueeze),
+    *("contiguous", "to", "float", "double", "view", "reshape", "flatten", "squeeze", "unsqueeze"),
+}
+KEEP_CHANNELS = (
+    *(nn.ReLU, nn.Identity, nn.Dropout, nn.Dropout2d, nn.ZeroPad2d, nn.ConstantPad2d, nn.LocalResponseNorm),
+    *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
+)
+
+
+class _Tracer(fx.Tracer):
+    """Modules of PyTorch and of npzf stay whole, all others are looked into; what a forward asserts is taken to be true."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, OWN_MODULES) or super().is_leaf_module(m, module_qualified_name)
+
+    def to_bool(self, obj: fx.Proxy) -> bool:
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_globals.get("__name__", "").startswith(("torch.fx", __name__)):
+            frame = frame.f_back  # to the line that asks
+        line = "" if frame is None else linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        return line.lstrip().startswith("assert ") or super().to_bool(obj)
+
+
+class Trace:
+    """The nodes of a module in the order of their work, and the modules, buffers and parameters that they name.
+
+    ValueError, in one line, for a forward that cannot be traced or takes several inputs. The module is left as it is.
+    """
+
+    def __init__(self, module: nn.Module):
+        self.module, self.kind = module, type(module).__name__
+        parameters = list(inspect.signature(module.forward).parameters.values())
+        options = {one.name: one.default for one in parameters[1:] if one.default is not inspect.Parameter.empty}
+        modes = {part: part.training for part in module.modules()}
+        try:
+            module.eval()  # a forward may ask
+            graph = _Tracer().trace(module, options)
+        except Exception as error:  # forward is anybody's code
+            cause = " ".join(str(error).split()) or type(error).__name__
+            raise ValueError(f"module {self.kind} cannot be traced by torch.fx: {cause}") from error
+        finally:
+            for part, training in modes.items():
+                part.training = training
+        inputs = [
+            node for node in graph.nodes if node.op == "placeholder" and (not node.args or node.target == parameters[0].name)
+        ]
+        if len(inputs) != 1:
+            names = ", ".join(str(node.target) for node in inputs) or "none"
+            raise ValueError(f"module {self.kind} has inputs {names}, expected one batch of images")
+        self.input = inputs[0]
+        self.place = {node: place for place, node in enumerate(graph.nodes)}
+        self._memory: dict[fx.Node, fx.Node] = {}
+        for node in graph.nodes:
+            self._memory[node] = self._memory[node.all_input_nodes[0]] if self._is_view(node) else node
+        self.nodes = self._needed(list(graph.nodes))
+        self.names = self._names()
+
+    def module_of(self, node: fx.Node) -> nn.Module:
+        """The module that a node runs."""
+        return self.module.get_submodule(str(node.target))
+
+    def attribute(self, node: fx.Node) -> Any:
+        """The parameter or buffer that a node takes."""
+        owner, _, key = str(node.target).rpartition(".")
+        return getattr(self.module.get_submodule(owner), key)
+
+    def writes(self, node: fx.Node) -> bool:
+        """Whether a node changes its first input in place."""
+        match node.op:
+            case "call_module":
+                return isinstance(self.module_of(node), nn.ReLU) and bool(getattr(self.module_of(node), "inplace", False))
+            case "call_function":
+                positional = node.target is F.relu and any(node.args[1:])
+                return node.target in WRITING or positional or (bool(node.kwargs.get("inplace")) and node.target is F.relu)
+            case "call_method":
+                return str(node.target).endswith("_") and not str(node.target).endswith("__")
+        return False
+
+    def same_memory(self, one: fx.Node, other: fx.Node) -> bool:
+        """Whether the outputs of two nodes lie in one array."""
+        return self._memory[one] is self._memory[other]
+
+    def _is_view(self, node: fx.Node) -> bool:
+        """Whether a node's output lies in the memory of its first input."""
+        if not node.op.startswith("call") or not node.all_input_nodes:
+            return False
+        target = type(self.module_of(node)) if node.op == "call_module" else node.target
+        return self.writes(node) or target in SAME_MEMORY
+
+    def _names(self) -> dict[fx.Node, str]:
+        """What each node is called: the module's path, with a number in further runs of one module; or the node's own name."""
+        taken = {path for path, _ in self.module.named_modules()}
+        names, run = dict[fx.Node, str](), set[str]()
+        for node in self.nodes:
+            names[node] = path = str(node.target) if node.op == "call_module" else node.name
+            if node.op == "call_module" and path in run:
+                numbered = (f"{path}_{count}" for count in range(2, len(taken) + len(self.nodes) + 2))
+                names[node] = next(name for name in numbered if name not in taken)
+                taken.add(names[node])
+            run.add(path)
+        return names
+
+    def channels(self, shape: Sequence[int] | None) -> int:
+        """The channels of the input: those of the first layer that says so, or of the shape (H, W, C)."""
+        followed: list[fx.Node] = [self.input]
+        for node in followed:
+            if node.op == "call_module":
+                module = self.module_of(node)
+                lazy = isinstance(module, nn.modules.lazy.LazyModuleMixin)
+                if isinstance(module, nn.Conv2d | nn.BatchNorm2d) and not lazy:
+                    return module.in_channels if isinstance(module, nn.Conv2d) else module.num_features
+                if not isinstance(module, KEEP_CHANNELS):
+                    continue
+            elif node is not self.input:
+                continue
+            followed.extend(user for user in node.users if user not in followed)
+        if shape is None:
+            raise ValueError("input_shape is None, expected (H, W, C): no layer says how many channels the images have")
+        return shape[2]
+
+    def _needed(self, nodes: list[fx.Node]) -> list[fx.Node]:
+        """The nodes that the output needs, those among them that change what it needs in place; in order."""
+        needed: set[fx.Node] = set()
+        for node in reversed(nodes):
+            if node.op == "output" or node in needed or (self.writes(node) and self._read_later(node, needed)):
+                needed.update((node, *node.all_input_nodes))
+        return [node for node in nodes if node in needed]
+
+    def _read_later(self, node: fx.Node, needed: set[fx.Node]) -> bool:
+        """Whether the memory that a node changes is read afterwards by nodes that are needed."""
+        readers = [other for other in needed if self.place[other] > self.place[node]]
+        return any(self.same_memory(source, node) for other in readers for source in other.all_input_nodes)
