@@ -2,7 +2,7 @@
 
 from npzf.backend.threads import set_threads
 from npzf.deconvnet import project
-from npzf.interop import from_onnx, from_torch, to_onnx, to_torch
+from npzf.interop import from_onnx, from_torch, load_state, pretrained, save_state, to_onnx, to_torch
 from npzf.layers import ProjectionRules, Save
 from npzf.losses import softmax, softmax_cross_entropy
 from npzf.models import alexnet, krizhevsky, small_zfnet, squeezenet, vgg16, zfnet
@@ -26,8 +26,11 @@ __all__ = [
     "from_torch",
     "krizhevsky",
     "load",
+    "load_state",
     "predict",
+    "pretrained",
     "project",
+    "save_state",
     "set_threads",
     "small_zfnet",
     "softmax",

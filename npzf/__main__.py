@@ -20,6 +20,7 @@ def main() -> None:
     """Runs the script that the first argument names, with the arguments that follow; without any, lists the scripts."""
     scripts = commands()
     name, *arguments = sys.argv[1:] or ["--help"]
+    name = name.replace("_", "-")
     if name in ("-h", "--help"):
         print("\n".join([USAGE, *(f"  {name:<15} {purpose(path)}" for name, path in scripts.items())]))
     elif name not in scripts:
@@ -32,8 +33,8 @@ def main() -> None:
 
 
 def commands() -> dict[str, Path]:
-    """Name -> script, in alphabetical order."""
-    return {path.stem: path for path in sorted(folder().glob("*.py")) if path.stem != SHARED}
+    """Name, with - for the file's _, -> script, in alphabetical order."""
+    return {path.stem.replace("_", "-"): path for path in sorted(folder().glob("*.py")) if path.stem != SHARED}
 
 
 def folder() -> Path:

@@ -86,7 +86,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = cli.parser("make_embedded", __doc__, "caltech101/101_ObjectCategories")
+    made = cli.parser("make-embedded", __doc__, "caltech101/101_ObjectCategories")
     made.add_argument("folder", help="Caltech-101's folder 101_ObjectCategories")
     cli.add_out(made, "runs/embedded.h5", "file")
     return made

@@ -72,10 +72,12 @@ def test_pictures_and_files_that_it_names_are_there(page):
 
 
 def test_commands_name_options_that_exist():
-    lines = re.findall(r"^ +npzf (\w+)(.*)$", README + (ROOT / "docs/figures.md").read_text(), re.M)
+    lines = re.findall(r"^ +npzf ([\w-]+)(.*)$", README + (ROOT / "docs/figures.md").read_text(), re.M)
     assert len({script for script, _ in lines}) > 10
     for script in {script for script, _ in lines}:
-        helped = subprocess.run([sys.executable, ROOT / f"scripts/{script}.py", "--help"], capture_output=True, text=True).stdout
+        helped = subprocess.run(
+            [sys.executable, ROOT / f"scripts/{script.replace('-', '_')}.py", "--help"], capture_output=True, text=True
+        ).stdout
         known = set(re.findall(r"--[a-z-]+", helped))
         named = {option for name, rest in lines if name == script for option in re.findall(r"--[a-z-]+", rest)}
         assert named <= known, (script, named - known)

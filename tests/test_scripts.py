@@ -108,9 +108,9 @@ def test_help_says_what_it_does_and_ends_with_an_example_that_is_true(script, mo
     helped, example = done.stdout.split("\nexample: ")
     assert [" ".join(part.split()) for part in module.__doc__.strip().split("\n\n")] == paragraphs(helped)
     command, name, *words = shlex.split(example)
-    assert (command, name) == ("npzf", script)
+    assert (command, name) == ("npzf", script.replace("_", "-"))
     args = module.parser().parse_args(words)
-    assert getattr(args, "out", "runs/").startswith("runs/")
+    assert (getattr(args, "out", None) or "runs/").startswith("runs/")
 
 
 def loaded(script):

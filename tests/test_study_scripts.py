@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -126,29 +125,6 @@ def test_occlusion_does_not_show_the_photograph_as_another(folder, tmp_path):
     works("occlusion", folder / "named.h5", folder / "one.png", "--step", 30, "--others", tmp_path / "others", "--out", out)
     np.testing.assert_array_equal(np.asarray(Image.open(out)), drawn["others"])
     assert drawn[folder.name].shape != drawn["others"].shape or (drawn[folder.name] != drawn["others"]).any()
-
-
-def foreign(path):
-    """SqueezeNet's names and shapes in the layout that import_weights.py reads, filled with noise."""
-    generator = np.random.default_rng(0)
-    with h5py.File(path, "w") as file:
-        for name, value in npzf.squeezenet().parameters.items():
-            shape = (*value.shape[1:], value.shape[0]) if value.ndim == 4 else value.shape
-            file[name] = generator.standard_normal(shape, np.float32) / 10
-        file.attrs.update({"layout": "HWIO", "input": "BGR in [0,255] minus mean", "mean": np.array([104.0, 117.0, 124.0])})
-    return path
-
-
-def test_import_weights(tmp_path):
-    path, names, out = foreign(tmp_path / "w.h5"), tmp_path / "names.txt", tmp_path / "net.h5"
-    names.write_text("\n".join(f"class {k}" for k in range(1000)))
-    printed = works("import_weights", path, "--net", "squeezenet", "--classes", names, "--out", out)
-    assert "takes RGB in [0, 255] less 124, 117, 104, divided by 1, 1, 1" in printed and str(out) in printed
-    net = npzf.load(out)
-    assert net.classes[7] == "class 7" and net.preprocessing.mean.tolist() == [124, 117, 104]
-    names.write_text("one\ntwo")
-    refuses("has 2 names, expected one for each", "import_weights", path, "--net", "squeezenet", "--classes", names, "--out", out)
-    refuses("it holds conv10/bias", "import_weights", path, "--net", "alexnet", "--out", out)
 
 
 REFUSED = {

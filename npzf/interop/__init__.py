@@ -10,14 +10,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from npzf.interop.hwio import from_hwio
+from npzf.interop.packages import required
+from npzf.interop.pretrained import pretrained
+from npzf.interop.state import load_state, save_state
 from npzf.network import Network
 
 if TYPE_CHECKING:
     from onnx import ModelProto
     from torch import nn
 
-__all__ = ["from_hwio", "from_onnx", "from_torch", "to_onnx", "to_torch"]
+__all__ = ["from_onnx", "from_torch", "load_state", "pretrained", "save_state", "to_onnx", "to_torch"]
 
 
 def from_torch(module: nn.Module, input_shape: Sequence[int] | None = None) -> Network:
@@ -30,7 +32,7 @@ def from_torch(module: nn.Module, input_shape: Sequence[int] | None = None) -> N
     end stays a layer. ValueError, in one line that names the node, for what cannot be converted exactly; ImportError without
     PyTorch.
     """
-    return _framework("torch", "PyTorch", "torch_import").from_torch(module, input_shape)
+    return _framework("torch", "torch_import").from_torch(module, input_shape)
 
 
 def to_torch(net: Network) -> nn.Module:
@@ -40,7 +42,7 @@ def to_torch(net: Network) -> nn.Module:
     are in PyTorch's order, (C, H, W). Its attributes input_shape, classes and preprocessing are the net's; from_torch makes the
     same net of it again. Parameters are copies, of the net's type. ImportError without PyTorch.
     """
-    return _framework("torch", "PyTorch", "torch_export").to_torch(net)
+    return _framework("torch", "torch_export").to_torch(net)
 
 
 def from_onnx(path: str | Path | bytes | ModelProto, input_shape: Sequence[int] | None = None) -> Network:
@@ -52,7 +54,7 @@ def from_onnx(path: str | Path | bytes | ModelProto, input_shape: Sequence[int] 
     wrote the model; otherwise x is what the model takes, with channels last. FileNotFoundError; ValueError, in one line that
     names file and node, for what is no ONNX model or cannot be converted exactly; ImportError without onnx.
     """
-    return _framework("onnx", "onnx", "onnx_import").from_onnx(path, input_shape)
+    return _framework("onnx", "onnx_import").from_onnx(path, input_shape)
 
 
 def to_onnx(net: Network, path: str | Path) -> None:
@@ -63,13 +65,10 @@ def to_onnx(net: Network, path: str | Path) -> None:
     computes float32 nets; of float64 nets it lacks some layers. OSError if it cannot be written: an older file at path survives;
     ImportError without onnx.
     """
-    _framework("onnx", "onnx", "onnx_export").to_onnx(net, path)
+    _framework("onnx", "onnx_export").to_onnx(net, path)
 
 
-def _framework(package: str, title: str, module: str) -> Any:
-    """A module of this room that imports a package; ImportError, in one line, if that is missing."""
-    try:
-        import_module(package)
-    except ImportError as error:
-        raise ImportError(f"{title} is missing ({error}), expected it installed: pip install 'npzf[{package}]'") from error
+def _framework(package: str, module: str) -> Any:
+    """A module of this room that imports a package, which is an extra of the same name."""
+    required(package, package)
     return import_module(f"{__name__}.{module}")

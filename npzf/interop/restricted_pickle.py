@@ -1,0 +1,176 @@
+"""Pickles from strangers, read without running anything: arrays, containers, strings and numbers; no part of the paper.
+
+A pickle is a program that calls what it names. Here it can name nothing but NumPy's arrays, OrderedDict, and the tensors of
+PyTorch, for which stand-ins are called that build arrays; any other name ends the reading before it is looked up.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import numpy as np
+
+KINDS = "biufc"  # of the types of arrays: numbers
+
+
+class PickleRefused(ValueError):
+    """A pickle that names more than data."""
+
+
+class ArrayUnpickler(pickle._Unpickler):
+    """Builds arrays, plain containers, strings and numbers, and calls nothing else; name: what errors call the file.
+
+    more: further names that are admitted, (module, name) -> what is called instead. It is Python's reader, not C's, which
+    believes a pickle that says how much memory to take.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, more: dict[tuple[str, str], Callable[..., Any]] | None = None):
+        super().__init__(file)
+        self.name, self.admitted = name, ADMITTED | (more or {})
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The stand-in for a name; PickleRefused for one that is not admitted."""
+        if (module, name) not in self.admitted:
+            reason = f"it names {module}.{name}, expected arrays, containers, strings and numbers alone"
+            raise PickleRefused(f"{self.name}: {reason}; nothing of it has run")
+        return _Call(self.admitted[module, name])
+
+
+class _Call:
+    """What a pickle gets for a name: it can be called, and not be changed."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Any]):
+        self._function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._function(*arguments)
+
+    def __setstate__(self, state: Any) -> None:
+        raise ValueError("a name is given a state")
+
+
+class Unfinished:
+    """Something that becomes an array when all of the pickle has been read."""
+
+    def array(self) -> np.ndarray:
+        """The array; ValueError if the pickle does not make one."""
+        raise NotImplementedError
+
+
+def read_pickle(data: bytes, name: str) -> Any:
+    """What a pickle holds; name: what errors call it. ValueError, in one line, if it is damaged or holds more than data."""
+    return guarded(lambda: plain(ArrayUnpickler(io.BytesIO(data), name).load()), name)
+
+
+def guarded(read: Callable[[], Any], name: str) -> Any:
+    """The result of reading; whatever a damaged file raises becomes a ValueError of one line."""
+    try:
+        return read()
+    except PickleRefused:
+        raise
+    except (Exception, RecursionError) as error:
+        cause = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{name}: damaged, or not made of arrays ({cause})") from None
+
+
+def plain(value: Any, seen: dict[int, Any] | None = None) -> Any:
+    """The value with all that was unfinished as arrays; what stands in several places is one object again."""
+    seen = {} if seen is None else seen
+    if isinstance(value, Unfinished):
+        if id(value) not in seen:
+            seen[id(value)] = value.array()
+        return seen[id(value)]
+    if isinstance(value, dict | list | tuple):
+        if id(value) not in seen:
+            seen[id(value)] = None  # a container that holds itself holds nothing there
+            items = dict.items(value) if isinstance(value, dict) else enumerate(value)
+            done = {key: plain(item, seen) for key, item in items}
+            seen[id(value)] = done if isinstance(value, dict) else type(value)(done.values())
+        return seen[id(value)]
+    return value
+
+
+class _DType:
+    """numpy.dtype, without its power to build objects: a kind, a size and a byte order."""
+
+    def __init__(self, code: Any, *_: Any):
+        text = code.decode("ascii") if isinstance(code, bytes) else code
+        if not isinstance(text, str):
+            raise ValueError(f"dtype is {code!r}, expected a number's")
+        self.dtype = np.dtype(text)
+        if self.dtype.kind not in KINDS or self.dtype.hasobject:
+            raise ValueError(f"dtype is {self.dtype}, expected a number's")
+
+    def __setstate__(self, state: Any) -> None:
+        order = state[1] if isinstance(state, tuple) and len(state) > 1 else "="
+        order = order.decode("ascii") if isinstance(order, bytes) else order
+        if order in ("<", ">"):
+            self.dtype = self.dtype.newbyteorder(order)  # type: ignore[arg-type]
+
+
+class _Array(Unfinished):
+    """numpy.ndarray while its pickle is read: shape, type and bytes, whose number has to fit."""
+
+    def __init__(self, *_: Any):
+        self.value: np.ndarray | None = None
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, fortran, data = state
+        if not isinstance(dtype, _DType) or not isinstance(data, bytes | bytearray):
+            raise ValueError("an array is not made of numbers")
+        shape = tuple(int(side) for side in shape)
+        count = int(np.prod(shape, dtype=object)) if shape else 1
+        if min(shape, default=0) < 0 or count * dtype.dtype.itemsize != len(data):
+            raise ValueError(f"an array of shape {shape} has {len(data)} bytes")
+        flat = np.frombuffer(bytes(data), dtype.dtype)
+        self.value = flat.reshape(shape, order="F" if fortran else "C").astype(dtype.dtype.newbyteorder("="))
+
+    def array(self) -> np.ndarray:
+        """The array; ValueError if nothing was put into it."""
+        if self.value is None:
+            raise ValueError("an array is without its numbers")
+        return self.value
+
+
+def _scalar(dtype: Any, data: bytes = b"") -> Any:
+    """numpy.core.multiarray.scalar: one number."""
+    if not isinstance(dtype, _DType) or len(data) != dtype.dtype.itemsize:
+        raise ValueError("a number is not one")
+    return np.frombuffer(data, dtype.dtype)[0].item()
+
+
+def _frombuffer(data: Any, dtype: Any, shape: Any, order: str) -> _Array:
+    """numpy's _frombuffer, which pickles of protocol 5 use."""
+    made = _Array()
+    made.__setstate__((1, shape, dtype, order == "F", bytes(data)))
+    return made
+
+
+def _encode(text: str, encoding: str = "latin1") -> bytes:
+    """_codecs.encode, by which older protocols write bytes."""
+    if encoding != "latin1":
+        raise ValueError(f"encoding is {encoding!r}, expected 'latin1'")
+    return text.encode("latin1")
+
+
+ADMITTED: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("_codecs", "encode"): _encode,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _DType,
+    **{
+        (f"numpy.{core}.{module}", name): stand_in
+        for core in ("core", "_core")
+        for module, name, stand_in in (
+            ("multiarray", "_reconstruct", lambda kind, shape, code: _Array()),
+            ("multiarray", "scalar", _scalar),
+            ("numeric", "_frombuffer", _frombuffer),
+        )
+    },
+}

@@ -1,0 +1,172 @@
+"""Files of weights, whatever wrote them, as names and arrays; no part of the paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from npzf.interop.layouts import LAYOUTS
+from npzf.interop.packages import required
+from npzf.interop.restricted_pickle import guarded, read_pickle
+from npzf.interop.torch_files import read_torch_file
+
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params", "weights")
+FED = re.compile(r"(RGB|BGR) in \[0, ?(1|255)\],? minus mean(,? over std)?")
+
+
+@dataclass(frozen=True)
+class StateFile:
+    """The arrays of a file by name.
+
+    layout: one of LAYOUTS, if the file says so. fed: arguments of set_input, if it says what its net was fed. ordered: whether
+    the names stand in the order of the layers, not of the alphabet.
+    """
+
+    path: Path
+    arrays: dict[str, np.ndarray]
+    layout: str | None = None
+    fed: dict[str, Any] = field(default_factory=dict)
+    ordered: bool = True
+
+
+def read_state(path: str | Path) -> StateFile:
+    """The arrays of a .pth, .safetensors, .npz or .h5 file; float16 and bfloat16 become float32.
+
+    FileNotFoundError; ValueError, in one line, for a damaged file, another kind, or a pickle that holds more than data;
+    ImportError if a package that reads it is missing.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file, expected weights: {', '.join(READERS)}")
+    if path.suffix.lower() not in READERS:
+        raise ValueError(f"{path}: its suffix is {path.suffix!r}, expected one of {', '.join(READERS)}")
+    state = READERS[path.suffix.lower()](path)
+    arrays = {name: _floating(value) for name, value in state.arrays.items()}
+    return StateFile(path, arrays, state.layout, state.fed, state.ordered)
+
+
+def _floating(value: np.ndarray) -> np.ndarray:
+    return value.astype(np.float32) if value.dtype == np.float16 else value
+
+
+def _torch(path: Path) -> StateFile:
+    with path.open("rb") as file:
+        start = file.read(2)
+    if start[:2] != b"PK" and start[:1] == b"\x80" and path.suffix.lower() in (".pkl", ".ckpt"):
+        return StateFile(path, _unwrapped(read_pickle(path.read_bytes(), str(path)), path))
+    return StateFile(path, _unwrapped(read_torch_file(path), path))
+
+
+def _safetensors(path: Path) -> StateFile:
+    safetensors = required("safetensors", "safetensors")
+    parts = guarded(lambda: safetensors.deserialize(path.read_bytes()), str(path))
+    arrays = {name: _decoded(part, f"{path}: {name}") for name, part in parts}
+    with safetensors.safe_open(path, framework="np") as file:
+        layout = (file.metadata() or {}).get("layout")
+    return StateFile(path, arrays, layout if layout in LAYOUTS else None, ordered=False)
+
+
+SAFETENSORS = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U8": "u1",
+    "BOOL": "?",
+}
+
+
+def _decoded(part: dict[str, Any], name: str) -> np.ndarray:
+    """One tensor of a safetensors file; name: what errors call it."""
+    if part["dtype"] == "BF16":
+        return (np.frombuffer(part["data"], "<u2").astype(np.uint32) << 16).view(np.float32).reshape(part["shape"])
+    if part["dtype"] not in SAFETENSORS:
+        raise ValueError(f"{name} is of type {part['dtype']}, expected one of BF16, {', '.join(SAFETENSORS)}")
+    return np.frombuffer(part["data"], SAFETENSORS[part["dtype"]]).reshape(part["shape"])
+
+
+def _npz(path: Path) -> StateFile:
+    def read() -> dict[str, np.ndarray]:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("it is one array")
+            return {name: file[name] for name in file.files}
+
+    arrays = guarded(read, str(path))
+    layout = str(arrays.pop("layout")) if "layout" in arrays and arrays["layout"].dtype.kind == "U" else None
+    return StateFile(path, arrays, layout if layout in LAYOUTS else None)
+
+
+def _hdf5(path: Path) -> StateFile:
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise ValueError(f"{path}: not HDF5, or damaged, expected weights as HDF5") from error
+    with file:
+        arrays: dict[str, np.ndarray] = {}
+
+        def visit(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiub":
+                arrays[name] = item[()]
+
+        guarded(lambda: file.visititems(visit), str(path))
+        if str(file.attrs.get("format")).startswith("npzf "):  # a net or a checkpoint of ours
+            prefix = "parameters/"
+            own = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+            return StateFile(path, own, "npzf", ordered=False)
+        said = str(file.attrs.get("layout", ""))
+        layout = "keras" if said.startswith("HWIO") else said if said in LAYOUTS else None
+        return StateFile(path, arrays, layout, _fed(file), ordered=False)
+
+
+def _fed(file: h5py.File) -> dict[str, Any]:
+    """What the net was fed, if the file's attribute input says so: "BGR in [0,255] minus mean", with mean and std beside it."""
+    if "input" not in file.attrs:
+        return {}
+    text = str(file.attrs["input"])
+    fed = FED.fullmatch(text)
+    if fed is None:
+        raise ValueError(f"{file.filename}: its input is {text!r}, expected something like 'RGB in [0,1], minus mean, over std'")
+    channels, most, divided = fed.groups()
+    said = {"mean": file.attrs.get("mean"), "std": file.attrs.get("std") if divided else 1.0}
+    for name, value in said.items():
+        numbers = np.asarray(value)
+        if numbers.dtype.kind not in "fiu" or not np.isfinite(numbers).all():
+            raise ValueError(f"{file.filename}: its attribute {name!r} is {value}, expected numbers, one a channel")
+    return said | {"most": int(most), "channels": channels.lower()}
+
+
+READERS: dict[str, Callable[[Path], StateFile]] = {
+    **dict.fromkeys((".pth", ".pt", ".pkl", ".ckpt", ".bin"), _torch),
+    ".safetensors": _safetensors,
+    ".npz": _npz,
+    **dict.fromkeys((".h5", ".hdf5"), _hdf5),
+}
+
+
+def _unwrapped(value: Any, path: Path) -> dict[str, np.ndarray]:
+    """The arrays of nested containers by name: those at the top, or those of the state dict that a checkpoint holds."""
+    if isinstance(value, dict) and not any(isinstance(item, np.ndarray) for item in value.values()):
+        parts = [name for name in WRAPPERS if isinstance(value.get(name), dict)]
+        if parts:
+            return _unwrapped(value[parts[0]], path)
+    arrays = dict(_flattened(value, ""))
+    if not arrays:
+        raise ValueError(f"{path}: it holds {type(value).__name__}, expected arrays by name")
+    return arrays
+
+
+def _flattened(value: Any, name: str) -> list[tuple[str, np.ndarray]]:
+    if isinstance(value, np.ndarray):
+        return [(name.strip("/"), value)]
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    return [pair for key, item in items for pair in _flattened(item, f"{name}/{key}")]
