@@ -46,6 +46,7 @@ class NodeRows:
     def __init__(self, input_shape: Sequence[int]):
         channels, height, width = (int(side) for side in input_shape)
         self.input = Value(INPUT, (channels, height, width))
+        self.dtype: str | None = None  # the net's type; None: float64 if a parameter has it
         self.rows: list[tuple[str, Layer, tuple[str, ...]]] = []
         self.shapes: dict[str, Shape] = {INPUT: (height, width, channels)}  # the house's
         self.parameters: dict[str, dict[str, np.ndarray]] = {}  # channels first
@@ -61,7 +62,7 @@ class NodeRows:
         rows, parameters = self._channels_last(output)
         rows, parameters = fold_affine(_leading_to(output.layer, rows), parameters, self._kept)
         types = [value.dtype for layer in parameters.values() for value in layer.values()]
-        dtype = "float64" if np.dtype("float64") in types else "float32"
+        dtype = self.dtype or ("float64" if np.dtype("float64") in types else "float32")
         net = Network(self.shapes[INPUT], rows, dtype=dtype, weight_init=0.0)  # type: ignore[arg-type]
         for name, value in net.parameters.items():
             layer, _, key = name.rpartition("/")
@@ -146,12 +147,13 @@ class NodeRows:
         own, value = sides(pad), self.with_zeros(value) if ceil else value
         top, bottom, left, right = (waiting + more for waiting, more in zip(value.pad, own, strict=True))
         if max(top, bottom) < window[0] and max(left, right) < window[1]:
-            return self._without_zeros(value), (top, bottom, left, right)
+            return self.without_zeros(value), (top, bottom, left, right)
         if max(own[:2]) < window[0] and max(own[2:]) < window[1]:
             return self.with_zeros(value), own
         return self.with_zeros(self.zero_pad(f"{name}/pad", value, own)), NO_PAD
 
-    def _without_zeros(self, value: Value) -> Value:
+    def without_zeros(self, value: Value) -> Value:
+        """The value as it was before zeros were put around it."""
         top, bottom, left, right = value.pad
         shape = (value.shape[0], value.shape[1] - top - bottom, value.shape[2] - left - right)
         return replace(value, shape=shape, pad=NO_PAD, pad_name="") if any(value.pad) else value
@@ -162,7 +164,7 @@ class NodeRows:
             return value
         key = value.layer, value.pad
         if key not in self._padded:
-            bare = self._maps(value.pad_name, self._without_zeros(value))
+            bare = self._maps(value.pad_name, self.without_zeros(value))
             self._padded[key] = self._add(value.pad_name, layers.ZeroPad(value.pad), bare)
         return self._padded[key]
 

@@ -56,7 +56,8 @@ def add_all(step: Step) -> Outcome:
 
 
 def _affine(step: Step, value: Value, scale: np.ndarray, shift: np.ndarray) -> Value:
-    return step.builder.affine(step.name, value, scale, shift) if (scale != 1).any() or (shift != 0).any() else value
+    changes = (scale != 1).any() or (shift != 0).any()
+    return step.builder.affine(step.name, value, scale, shift, step.fold) if changes else value
 
 
 def _for_each_map(step: Step, value: Value, constant: np.ndarray) -> np.ndarray:
@@ -82,4 +83,5 @@ def batch_normalization(step: Step) -> Outcome:
     double = np.float64
     divided = scale / np.sqrt(variance.astype(double) + step.attribute("epsilon", 1e-5))
     moved = shift - mean.astype(double) * divided
-    return step.builder.affine(step.name, value, divided.astype(scale.dtype), moved.astype(scale.dtype))
+    scale, shift = divided.astype(scale.dtype), moved.astype(scale.dtype)
+    return step.builder.affine(step.name, value, scale, shift, step.fold)

@@ -12,11 +12,12 @@ from onnx import TensorProto, inliner
 
 from npzf.interop.builder import NetBuilder
 from npzf.interop.node_rows import SizeError, Value
+from npzf.interop.onnx_channels_last import takes_channels_last, turns, with_channels_last
 from npzf.interop.onnx_constants import evaluate
 from npzf.interop.onnx_file import OnnxFile
 from npzf.interop.onnx_functions import DOMAIN, FUNCTIONS
 from npzf.interop.onnx_operators import OPERATORS
-from npzf.interop.onnx_step import ANY_BATCH, Argument, Squares, Step
+from npzf.interop.onnx_step import ANY_BATCH, Argument, ChannelsLast, Squares, Step
 
 IMAGES = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 OURS = ("", "ai.onnx")
@@ -25,13 +26,15 @@ OURS = ("", "ai.onnx")
 class OnnxGraph:
     """The nodes that the one output needs, and the constants among them; ValueError for what no net can be made of.
 
-    input: the name of the images; shape: their (C, H, W), None where the model leaves it open; batch: how many, ANY_BATCH if any.
+    input: the name of the images; shape: their (C, H, W), None where the model leaves it open; channels_last: whether they lie
+    (N, H, W, C) in the model; batch: how many, ANY_BATCH if any.
     """
 
     def __init__(self, file: OnnxFile):
         self.file = file
         model = _inlined(file.model)
         self.opset = _opset(model)
+        self.fold = model.producer_name != "npzf"  # a net of npzf's comes back as it was
         graph = model.graph
         if graph.sparse_initializer:
             raise ValueError(f"tensor {graph.sparse_initializer[0].values.name!r} is sparse, expected dense ones")
@@ -41,7 +44,10 @@ class OnnxGraph:
         stored = {tensor.name: tensor for tensor in graph.initializer if tensor.name in used}
         images = [value for value in graph.input if value.name in used and value.name not in stored]
         self.input = _only("inputs", [value.name for value in images])
-        self.batch, self.shape = _image_shape(images[0])
+        self.batch, *sides = _image_shape(images[0])
+        self.dtype = "float64" if images[0].type.tensor_type.elem_type == TensorProto.DOUBLE else "float32"
+        self.channels_last = takes_channels_last(self.input, self.nodes)
+        self.shape = (sides[2], *sides[:2]) if self.channels_last else tuple(sides)
         self.constants: dict[str, np.ndarray] = {name: file.array(tensor) for name, tensor in stored.items()}
         self._refuse_unknown()
         for node in self.nodes:
@@ -49,9 +55,12 @@ class OnnxGraph:
 
     def build(self, builder: NetBuilder) -> Value:
         """The value of the output, after every node has become an operation of the builder."""
-        values: dict[str, Argument] = {self.input: builder.input}
+        builder.dtype = self.dtype
+        images = ChannelsLast(builder.input) if self.channels_last else builder.input
+        values: dict[str, Argument] = {self.input: images}
         self._walk(self.nodes, values, builder)
         output = self._argument(self.output, values, "the output of the model")
+        output = output.of if isinstance(output, ChannelsLast) else output
         if not isinstance(output, Value):
             raise ValueError(f"output {self.output!r} is no value of images, expected scores or maps")
         return output
@@ -62,7 +71,7 @@ class OnnxGraph:
                 continue
             name = name_of(node)
             arguments = [self._argument(given, values, f"node {name!r}") if given else None for given in node.input]
-            step = Step(node, name, arguments, builder, self.opset, self.batch)
+            step = Step(node, name, arguments, builder, self.opset, self.batch, self.fold)
             try:
                 values.update(zip(node.output, self._outputs(step, values), strict=False))
             except SizeError:
@@ -75,7 +84,7 @@ class OnnxGraph:
 
     def _outputs(self, step: Step, values: dict[str, Argument]) -> list[Any]:
         node, arguments = step.node, step.arguments
-        if node.op_type in ("Shape", "Size") and isinstance(arguments[0], Value | Squares):
+        if node.op_type in ("Shape", "Size") and isinstance(arguments[0], Value | Squares | ChannelsLast):
             dims = np.array(step.dims(arguments[0]), np.int64)
             chosen = dims[step.whole("start", 0) : step.attribute("end", len(dims))]
             return [chosen if node.op_type == "Shape" else np.prod(dims)]
@@ -89,7 +98,9 @@ class OnnxGraph:
             return evaluate(node, arguments, self.opset)  # type: ignore[arg-type]
         if node.domain not in OURS or node.op_type not in OPERATORS:
             raise ValueError(f"is {kind_of(node)}, which npzf has no layer for")
-        return [OPERATORS[node.op_type](step)]
+        operator = OPERATORS[node.op_type]
+        turned = any(isinstance(argument, ChannelsLast) for argument in arguments)
+        return [with_channels_last(step, operator) if turned else operator(step)]
 
     def _argument(self, name: str, values: dict[str, Argument], taker: str) -> Argument:
         if name in self.constants:
@@ -122,7 +133,7 @@ class OnnxGraph:
                 continue
             known = OPERATORS if node.domain in OURS else FUNCTIONS if node.domain == DOMAIN else {}
             chosen = node.domain in OURS and node.op_type == "If" and node.input[0] in fixed
-            if node.op_type not in known and not chosen:
+            if (node.op_type not in known or (node.op_type == "Transpose" and not turns(node))) and not chosen:
                 raise ValueError(f"node {name_of(node)!r} is {kind_of(node)}, which npzf has no layer for")
             more = [name for name in node.output[1:] if name in used or name == self.output]
             if more and not chosen:
@@ -173,8 +184,8 @@ def _only(what: str, names: list[str]) -> str:
     return names[0]
 
 
-def _image_shape(images: onnx.ValueInfoProto) -> tuple[int, tuple[int | None, int | None, int | None]]:
-    """Batch and (C, H, W) of the input, None for sides that are left open."""
+def _image_shape(images: onnx.ValueInfoProto) -> tuple[int, int | None, int | None, int | None]:
+    """Batch and the three other sides of the input, None for sides that are left open."""
     tensor = images.type.tensor_type
     sides = [dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None for dim in tensor.shape.dim]
     if tensor.elem_type not in IMAGES or len(sides) != 4:
@@ -182,7 +193,7 @@ def _image_shape(images: onnx.ValueInfoProto) -> tuple[int, tuple[int | None, in
         shape = ", ".join("?" if side is None else str(side) for side in sides)
         raise ValueError(f"input {images.name!r} is {kind} ({shape}), expected images (N, C, H, W) of floating-point numbers")
     batch, channels, height, width = sides
-    return ANY_BATCH if batch is None else batch, (channels, height, width)
+    return ANY_BATCH if batch is None else batch, channels, height, width
 
 
 def _leading_to(output: str, nodes: Iterable[onnx.NodeProto]) -> list[onnx.NodeProto]:

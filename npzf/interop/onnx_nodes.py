@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 from npzf import layers
 from npzf.geometry import Pair, pair, sides
 from npzf.graph import INPUT
-from npzf.interop.channels_first import parameters_channels_first
+from npzf.interop.channels_first import feature_orders, parameters_channels_first
 from npzf.interop.onnx_functions import DOMAIN, LOCAL_CONTRAST_NORM
 from npzf.layers import Layer
 from npzf.network import Network
@@ -25,7 +25,9 @@ class Nodes:
         self.net = net
         self.nodes: list[onnx.NodeProto] = []
         self.tensors: list[onnx.TensorProto] = []
-        self.parameters = parameters_channels_first(net)
+        # Where the net gives flattened maps, their order is part of its numbers; elsewhere it is ONNX's
+        self.keep_order = feature_orders(net)[net.output_name] is not None
+        self.parameters = parameters_channels_first(net, self.keep_order)
         self._taken = {INPUT, *net.layers}
         for name, layer in net.layers.items():
             WRITERS[type(layer)](self, name, layer, list(net.sources[name]))
@@ -75,6 +77,12 @@ def _conv(nodes: Nodes, name: str, layer: layers.Conv, sources: list[str]) -> No
 
 def _fully_connected(nodes: Nodes, name: str, layer: layers.FullyConnected, sources: list[str]) -> None:
     nodes.add("Gemm", name, [*sources, nodes.parameter(name, "weight"), nodes.parameter(name, "bias")], transB=1)
+
+
+def _flatten(nodes: Nodes, name: str, layer: layers.Flatten, sources: list[str]) -> None:
+    if nodes.keep_order and not layer.channels_first and len(nodes.net.shapes[nodes.net.sources[name][0]]) == 3:
+        sources = [nodes.add("Transpose", nodes.free(f"{name}/channels_last"), sources, perm=[0, 2, 3, 1])]
+    nodes.add("Flatten", name, sources, axis=1)
 
 
 def _affine(nodes: Nodes, name: str, layer: layers.Affine, sources: list[str]) -> None:
@@ -168,7 +176,7 @@ WRITERS: dict[type[Layer], Callable[..., None]] = {
     layers.Concatenate: _plain("Concat", axis=1),
     layers.Conv: _conv,
     layers.Dropout: _dropout,
-    layers.Flatten: _plain("Flatten", axis=1),
+    layers.Flatten: _flatten,
     layers.FullyConnected: _fully_connected,
     layers.GlobalAveragePool: _global_average_pool,
     layers.LocalContrastNorm: _local_contrast_norm,

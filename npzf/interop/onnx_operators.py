@@ -8,7 +8,8 @@ import numpy as np
 from onnx import TensorProto
 
 from npzf.interop.onnx_arithmetic import add_all, arithmetic, batch_normalization
-from npzf.interop.onnx_shapes import flatten, reshape, squeeze, unsqueeze
+from npzf.interop.onnx_channels_last import transpose
+from npzf.interop.onnx_shapes import reshaped
 from npzf.interop.onnx_step import Outcome, Squares, Step
 from npzf.interop.onnx_windows import average_pool, conv, global_average_pool, global_max_pool, max_pool, pad, reduce_mean
 
@@ -96,7 +97,7 @@ OPERATORS: dict[str, Callable[[Step], Outcome]] = {
     "Conv": conv,
     "Div": arithmetic,
     "Dropout": dropout,
-    "Flatten": flatten,
+    "Flatten": reshaped,
     "Gemm": gemm,
     "GlobalAveragePool": global_average_pool,
     "GlobalMaxPool": global_max_pool,
@@ -109,10 +110,11 @@ OPERATORS: dict[str, Callable[[Step], Outcome]] = {
     "Pow": arithmetic,
     "ReduceMean": reduce_mean,
     "Relu": relu,
-    "Reshape": reshape,
+    "Reshape": reshaped,
     "Softmax": softmax,
-    "Squeeze": squeeze,
+    "Squeeze": reshaped,
     "Sub": arithmetic,
     "Sum": add_all,
-    "Unsqueeze": unsqueeze,
+    "Transpose": transpose,
+    "Unsqueeze": reshaped,
 }

@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from npzf.interop import onnx_patterns
-from npzf.interop.onnx_step import ANY_BATCH, Outcome, Squares, Step
+from npzf.interop.onnx_step import ANY_BATCH, ChannelsLast, Outcome, Squares, Step
 
 
-def flatten(step: Step) -> Outcome:
-    value = step.value()
-    dims = step.dims(value)
+def reshaped(step: Step) -> Outcome:
+    """Flatten, Reshape, Squeeze and Unsqueeze: the same numbers in another shape."""
+    argument = step.arguments[0]
+    if isinstance(argument, Squares):
+        return onnx_patterns.seen_as(step, argument, tuple(_wanted(step, argument.dims)))
+    value = argument.of if isinstance(argument, ChannelsLast) else step.value()
+    dims = step.dims(argument if isinstance(argument, ChannelsLast) else value)
+    wanted = _wanted(step, dims)
+    if not isinstance(argument, ChannelsLast):
+        return step.view(value, wanted)
+    if tuple(wanted) == dims:
+        return argument
+    if wanted != [step.batch, int(np.prod(value.shape))]:
+        raise step.size_error(f"makes {wanted[1:]} of maps (N, H, W, C), expected one row of features for each image")
+    return step.builder.flatten(step.name, value, channels_last=True)
+
+
+def _wanted(step: Step, dims: Sequence[int]) -> list[int]:
+    """The whole shape that the node makes of this one, batch first."""
+    shapes = {"Flatten": _flattened, "Reshape": _given, "Squeeze": _squeezed, "Unsqueeze": _unsqueezed}
+    return shapes[step.node.op_type](step, dims)
+
+
+def _flattened(step: Step, dims: Sequence[int]) -> list[int]:
     axis = step.whole("axis", 1)
     axis = axis if axis == len(dims) else step.axes([axis], len(dims))[0]
-    sides_of = [int(np.prod(part, dtype=object)) for part in (dims[:axis], dims[axis:])]
-    if axis == 0 or sides_of[0] != dims[0]:
+    before, after = (int(np.prod(part, dtype=object)) for part in (dims[:axis], dims[axis:]))
+    if axis == 0 or before != dims[0]:
         raise step.error(f"has axis {axis}, expected 1: one row of features for each image")
-    return step.view(value, sides_of)
+    return [before, after]
 
 
-def reshape(step: Step) -> Outcome:
-    argument = step.arguments[0]
-    value = argument if isinstance(argument, Squares) else step.value()
-    dims, wanted = step.dims(value), step.numbers(1, "shape")
+def _given(step: Step, dims: Sequence[int]) -> list[int]:
+    wanted = step.numbers(1, "shape")
     if wanted is None or wanted.count(-1) > 1 or min(wanted, default=0) < -1:
         raise step.error(f"has shape {wanted}, expected whole numbers, one of them -1 at most")
     if not step.whole("allowzero", 0):
@@ -34,24 +55,19 @@ def reshape(step: Step) -> Outcome:
     if -1 in wanted:
         known = -int(np.prod(wanted, dtype=object))
         wanted[wanted.index(-1)] = int(np.prod(dims, dtype=object)) // max(known, 1)
-    return onnx_patterns.seen_as(step, value, tuple(wanted)) if isinstance(value, Squares) else step.view(value, wanted)
+    return wanted
 
 
-def squeeze(step: Step) -> Outcome:
-    argument = step.arguments[0]
-    value = argument if isinstance(argument, Squares) else step.value()
-    dims, axes = step.dims(value), step.numbers(1, "axes")
-    axes = [axis for axis, side in enumerate(dims) if side == 1] if axes is None else step.axes(axes, len(dims))
+def _squeezed(step: Step, dims: Sequence[int]) -> list[int]:
+    listed = step.numbers(1, "axes")
+    axes = [axis for axis, side in enumerate(dims) if side == 1] if listed is None else step.axes(listed, len(dims))
     if 0 in axes or any(dims[axis] != 1 for axis in axes):
-        raise step.size_error(f"takes away axes {axes} of {dims[1:]} and the batch, expected those of one place")
-    kept = tuple(side for axis, side in enumerate(dims) if axis not in axes)
-    return onnx_patterns.seen_as(step, value, kept) if isinstance(value, Squares) else step.view(value, kept)
+        raise step.size_error(f"takes away axes {axes} of {tuple(dims[1:])} and the batch, expected those of one place")
+    return [side for axis, side in enumerate(dims) if axis not in axes]
 
 
-def unsqueeze(step: Step) -> Outcome:
-    argument = step.arguments[0]
-    value = argument if isinstance(argument, Squares) else step.value()
-    dims, axes = list(step.dims(value)), step.numbers(1, "axes") or []
+def _unsqueezed(step: Step, dims: Sequence[int]) -> list[int]:
+    wanted, axes = list(dims), step.numbers(1, "axes") or []
     for axis in step.axes(axes, len(dims) + len(axes)):
-        dims.insert(axis, 1)
-    return onnx_patterns.seen_as(step, value, tuple(dims)) if isinstance(value, Squares) else step.view(value, dims)
+        wanted.insert(axis, 1)
+    return wanted

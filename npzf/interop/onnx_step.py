@@ -32,8 +32,15 @@ class Squares:
     power: float | None = None
 
 
-Outcome = Value | Squares
-Argument = Value | Squares | np.ndarray | None
+@dataclass(frozen=True, eq=False)
+class ChannelsLast:
+    """Maps that lie (N, H, W, C) in the model; of: the same maps as the builder knows them, (C, H, W)."""
+
+    of: Value
+
+
+Outcome = Value | Squares | ChannelsLast
+Argument = Outcome | np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +53,7 @@ class Step:
     builder: NetBuilder
     opset: int
     batch: int
+    fold: bool = True  # whether an affine layer may become one with the layer before it
 
     def error(self, reason: str) -> ValueError:
         """What no other size of the images would help."""
@@ -90,6 +98,8 @@ class Step:
         value = self.arguments[place] if place < len(self.arguments) else None
         if isinstance(value, Squares):
             raise self.error("takes squares of maps, which npzf knows as part of a local response normalisation alone")
+        if isinstance(value, ChannelsLast):
+            raise self.error(f"is {self.node.op_type} of maps (N, H, W, C), which npzf has no layer for")
         if not isinstance(value, Value):
             raise self.error(f"has a constant or nothing as input {place}, expected what depends on the images")
         return value
@@ -124,8 +134,10 @@ class Step:
 
     # Shapes
 
-    def dims(self, value: Value | Squares) -> tuple[int, ...]:
+    def dims(self, value: Outcome) -> tuple[int, ...]:
         """The whole shape of a value, batch first."""
+        if isinstance(value, ChannelsLast):
+            return (self.batch, *value.of.shape[1:], value.of.shape[0])
         return value.dims if isinstance(value, Squares) else (self.batch, *value.shape)
 
     def view(self, value: Value, dims: Sequence[int]) -> Value:

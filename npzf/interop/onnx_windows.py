@@ -35,7 +35,8 @@ def average_pool(step: Step) -> Outcome:
     window, stride, pad = _window(step, value)
     ceil, counted = bool(step.whole("ceil_mode", 0)), bool(step.whole("count_include_pad", 0))
     if not ceil and not counted and _hangs_over(value, window, stride, pad):
-        return step.builder.average_pool(step.name, value, window, stride, 0, True, True)
+        bare = step.builder.without_zeros(value)
+        return step.builder.average_pool(step.name, bare, window, stride, value.pad, True, True)
     return step.builder.average_pool(step.name, value, window, stride, pad, ceil, counted)
 
 

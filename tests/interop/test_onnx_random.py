@@ -1,0 +1,72 @@
+"""Random nets of every kind of layer (section 2) through to_onnx, ONNX Runtime and from_onnx; random PyTorch modules likewise."""
+
+import numpy as np
+import pytest
+from assertions import close, normal
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import npzf
+from npzf.layers import ZeroPad
+from npzf.network import Network
+
+onnx = pytest.importorskip("onnx", reason="models are written with onnx: pip install 'npzf[test]'")
+runtime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is the reference: pip install 'npzf[test]'")
+torch = pytest.importorskip("torch", reason="PyTorch's exporters write models: pip install 'npzf[test]'")
+from test_random_nets import nets  # noqa: E402
+
+ONNX_RUNTIME = 1e-5  # what ONNX Runtime may differ by in float32, relative to the largest number
+FIXED = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+
+
+def run(path, x):
+    """What ONNX Runtime gives for x (N, H, W, C): channels last."""
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (images,) = session.get_inputs()
+    y = session.run(None, {images.name: np.ascontiguousarray(x.transpose(0, 3, 1, 2))})[0]
+    return y.transpose(0, 2, 3, 1) if y.ndim == 4 else y
+
+
+def single(net):
+    """The same net in float32."""
+    rows = [(name, layer, net.sources[name]) for name, layer in net.layers.items()]
+    copy = Network(net.input_shape, rows, dtype="float32", weight_init=0.0)
+    for name, value in copy.parameters.items():
+        value[...] = net.parameters[name]
+    return copy
+
+
+def close_to_single(found, narrow, net, x):
+    """AssertionError unless what was found differs from the narrow net no more than float32 may.
+
+    That is ONNX_RUNTIME of the largest number on the way, for the last layers may subtract such numbers, and a few times what
+    float32 makes of the net in float64, for a contrast normalisation enlarges differences.
+    """
+    tape = net.record(x, net.layers)
+    largest = max(np.abs(tape[name]).max() for name in net.layers)
+    y = narrow.forward(x.astype("float32"))
+    rounding = np.abs(y - tape[net.output_name]).max()
+    difference = np.abs(found - y).max()
+    assert found.shape == y.shape
+    assert difference <= ONNX_RUNTIME * largest + 8 * rounding, f"differs by {difference}, largest {largest}, rounding {rounding}"
+
+
+def kept(net):
+    """The layers' names, without zeros around maps: these may have become the padding of the next layer."""
+    return [name for name, layer in net.layers.items() if not isinstance(layer, ZeroPad)]
+
+
+@settings(FIXED, max_examples=200)
+@given(net=nets(), images=st.integers(1, 3))
+def test_random_nets_of_the_house(tmp_path_factory, net, images):
+    path = tmp_path_factory.mktemp("net") / "net.onnx"
+    x = normal(images, *net.input_shape)
+    npzf.to_onnx(net, path)
+    onnx.checker.check_model(str(path), full_check=True)
+    back = npzf.from_onnx(path)
+    close(back.forward(x), net.forward(x), 1e-10)
+    assert back.dtype == net.dtype
+    assert kept(back) == kept(net)
+    narrow = single(net)
+    npzf.to_onnx(narrow, path)
+    close_to_single(run(path, x.astype("float32")), narrow, net, x)
