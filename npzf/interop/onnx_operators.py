@@ -11,7 +11,7 @@ from npzf.interop.onnx_arithmetic import add_all, arithmetic, batch_normalizatio
 from npzf.interop.onnx_channels_last import transpose
 from npzf.interop.onnx_shapes import reshaped
 from npzf.interop.onnx_step import Outcome, Squares, Step
-from npzf.interop.onnx_windows import average_pool, conv, global_average_pool, global_max_pool, max_pool, pad, reduce_mean
+from npzf.interop.onnx_windows import average_pool, conv, global_average_pool, global_max_pool, max_pool, pad, reduced
 
 
 def gemm(step: Step) -> Outcome:
@@ -108,7 +108,8 @@ OPERATORS: dict[str, Callable[[Step], Outcome]] = {
     "Mul": arithmetic,
     "Pad": pad,
     "Pow": arithmetic,
-    "ReduceMean": reduce_mean,
+    "ReduceMax": reduced,
+    "ReduceMean": reduced,
     "Relu": relu,
     "Reshape": reshaped,
     "Softmax": softmax,

@@ -52,11 +52,11 @@ def _hangs_over(value: Value, window: Pair, stride: Pair, pad: Sides) -> bool:
         return False
 
 
-def global_average_pool(step: Step) -> Outcome:
+def global_average_pool(step: Step) -> Value:
     return step.builder.global_average_pool(step.name, step.value())
 
 
-def global_max_pool(step: Step) -> Outcome:
+def global_max_pool(step: Step) -> Value:
     value = step.value()
     if len(value.shape) != 3:
         raise step.error(f"needs maps (C, H, W), its input is {value.shape}")
@@ -122,10 +122,11 @@ def pad(step: Step) -> Outcome:
     return step.builder.zero_pad(step.name, value, (before[2], after[2], before[3], after[3]))
 
 
-def reduce_mean(step: Step) -> Outcome:
+def reduced(step: Step) -> Outcome:
+    """ReduceMean and ReduceMax over rows and columns."""
     value, axes = step.value(), step.numbers(1, "axes")
-    rank = len(step.dims(value))
-    if rank != 4 or axes is None or step.axes(axes, rank) != [2, 3]:
-        raise step.error(f"averages axes {axes} of {step.dims(value)[1:]}, expected rows and columns of maps, [2, 3]")
-    made = step.builder.global_average_pool(step.name, value)
-    return made if step.whole("keepdims", 1) else step.view(made, (step.batch, value.shape[0]))
+    dims, kind = step.dims(value), step.node.op_type
+    if len(dims) != 4 or axes is None or step.axes(axes, 4) != [2, 3]:
+        raise step.error(f"is {kind} over axes {axes} of {dims[1:]}, expected rows and columns of maps, [2, 3]")
+    made = global_average_pool(step) if kind == "ReduceMean" else global_max_pool(step)
+    return made if step.whole("keepdims", 1) else step.view(made, dims[:2])

@@ -11,20 +11,12 @@ from npzf.layers import ZeroPad
 from npzf.network import Network
 
 onnx = pytest.importorskip("onnx", reason="models are written with onnx: pip install 'npzf[test]'")
-runtime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is the reference: pip install 'npzf[test]'")
+pytest.importorskip("onnxruntime", reason="ONNX Runtime is the reference: pip install 'npzf[test]'")
 torch = pytest.importorskip("torch", reason="PyTorch's exporters write models: pip install 'npzf[test]'")
+from onnx_models import ONNX_RUNTIME, run  # noqa: E402
 from test_random_nets import nets  # noqa: E402
 
-ONNX_RUNTIME = 1e-5  # what ONNX Runtime may differ by in float32, relative to the largest number
 FIXED = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-
-
-def run(path, x):
-    """What ONNX Runtime gives for x (N, H, W, C): channels last."""
-    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (images,) = session.get_inputs()
-    y = session.run(None, {images.name: np.ascontiguousarray(x.transpose(0, 3, 1, 2))})[0]
-    return y.transpose(0, 2, 3, 1) if y.ndim == 4 else y
 
 
 def single(net):
@@ -69,4 +61,4 @@ def test_random_nets_of_the_house(tmp_path_factory, net, images):
     assert kept(back) == kept(net)
     narrow = single(net)
     npzf.to_onnx(narrow, path)
-    close_to_single(run(path, x.astype("float32")), narrow, net, x)
+    close_to_single(run(str(path), x.astype("float32")), narrow, net, x)
