@@ -151,9 +151,12 @@ class NetBuilder(NodeRows):
         """max(x, 0)."""
         return self._add(name, layers.ReLU(), self.with_zeros(value))
 
-    def local_response_norm(self, name: str, value: Value, n: int, k: float, alpha: float, beta: float) -> Value:
-        """x / (k + alpha / n * sum of the squares of n neighbouring maps)^beta."""
-        return self._add(name, layers.LocalResponseNorm(n, k, alpha, beta), self.with_zeros(self._maps(name, value)))
+    def local_response_norm(
+        self, name: str, value: Value, n: int, k: float, alpha: float, beta: float, divided: bool = True
+    ) -> Value:
+        """x / (k + alpha / n * sum of the squares of n neighbouring maps)^beta; divided: False for alpha instead of alpha / n."""
+        layer = layers.LocalResponseNorm(n, k, alpha, beta, divided)
+        return self._add(name, layer, self.with_zeros(self._maps(name, value)))
 
     def local_contrast_norm(self, name: str, value: Value, window: int, sigma: float, floor: float) -> Value:
         """Jarrett et al.'s, as layers.LocalContrastNorm."""

@@ -104,6 +104,12 @@ class NodeRows:
         shape = (value.shape[0], value.shape[1] + pad[0] + pad[1], value.shape[2] + pad[2] + pad[3])
         return replace(value, shape=shape, pad=(top, bottom, left, right), pad_name=value.pad_name or name)
 
+    def row(self, name: str, layer: Layer, value: Value) -> Value:
+        """A layer of the house as it is, even where it does nothing; what a Flatten gives stays in its own order."""
+        made = self._add(name, layer, self.with_zeros(value))
+        features = None if isinstance(layer, layers.Flatten) else made.features
+        return replace(made, shape=_channels_first(self.shapes[made.layer]), features=features)
+
     def flatten(self, name: str, value: Value, channels_last: bool = False) -> Value:
         """(C, H, W) -> (C * H * W,); channels_last: in the order (H, W, C), as the house's own nets have it."""
         value = self.with_zeros(value)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Collection
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from npzf.interop.channels_first import feature_orders, parameters_channels_firs
 from npzf.layers import Layer
 from npzf.network import Network
 
+IMAGES = ""  # the path of what no module gives
+
 
 def to_torch(net: Network) -> nn.Module:
     """As npzf.to_torch."""
@@ -29,12 +32,15 @@ class TorchNetwork(nn.Module):
     def __init__(self, net: Network):
         super().__init__()
         self.input_shape, self.classes, self.preprocessing = net.input_shape, net.classes, net.preprocessing
+        self.register_buffer(
+            "like", torch.empty(0, dtype=getattr(torch, str(net.dtype))), persistent=False
+        )  # the type of numbers
         self.layer_names: dict[str, str] = {}
         self.steps: list[tuple[str, tuple[str, ...]]] = []
         # Where the net gives flattened maps, their order is part of its numbers; elsewhere it is PyTorch's.
         keep_order = feature_orders(net)[net.output_name] is not None
         parameters = parameters_channels_first(net, keep_order)
-        paths = {INPUT: INPUT}
+        paths = {INPUT: IMAGES}
         for name, layer in net.layers.items():
             module = _module(layer, net.shapes[net.sources[name][0]], keep_order)
             for key in layer.parameters:
@@ -46,26 +52,31 @@ class TorchNetwork(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (N, C, H, W) -> what the net's last layer gives."""
-        values = {INPUT: x}
+        values = {IMAGES: x}
         for path, sources in self.steps:
             values[path] = self.get_submodule(path)(*(values[source] for source in sources))
         return values[path]
 
     def _place(self, name: str, module: nn.Module) -> str:
         """Adds the module at a path made of the name; the path, which is no other layer's."""
-        parts = [part for part in re.split(r"[./]", name) if part]
-        if parts[0] == INPUT or hasattr(nn.Module, parts[0]) or parts[0] in vars(self):
-            parts[0] += "_"  # a name of nn.Module's own
-        owner: nn.Module = self
-        for part in parts[:-1]:
+        *owners, last = [part for part in re.split(r"[./]", name) if part] or ["layer"]
+        owner, path = cast(nn.Module, self), []
+        for part in owners:
+            part = _free(owner, part, owner._modules)
             if part not in owner._modules:
                 owner.add_module(part, nn.Module())
-            owner = owner._modules[part]  # type: ignore[assignment]
-        last = parts[-1]
-        while last in owner._modules or (owner is not self and hasattr(owner, last)):
-            last += "_"
+            owner = owner.get_submodule(part)
+            path.append(part)
+        last = _free(owner, last)
         owner.add_module(last, module)
-        return ".".join([*parts[:-1], last])
+        return ".".join([*path, last])
+
+
+def _free(owner: nn.Module, name: str, allowed: Collection[str] = ()) -> str:
+    """The name, with an underscore behind it while it means something else in this module."""
+    while hasattr(owner, name) and name not in allowed:
+        name += "_"
+    return name
 
 
 def _module(layer: Layer, shape: tuple[int, ...], keep_order: bool) -> nn.Module:
@@ -83,8 +94,8 @@ def _module(layer: Layer, shape: tuple[int, ...], keep_order: bool) -> nn.Module
             case layers.ReLU():
                 return nn.ReLU()
             case layers.LocalResponseNorm():
-                alpha = layer.alpha * (1 if layer.alpha_divided_by_n else layer.n)  # PyTorch divides by n
-                return nn.LocalResponseNorm(layer.n, alpha, layer.beta, layer.k)
+                kind = nn.LocalResponseNorm if layer.alpha_divided_by_n else own.LocalResponseNorm
+                return kind(layer.n, layer.alpha, layer.beta, layer.k)
             case layers.LocalContrastNorm():
                 return own.LocalContrastNorm2d(layer.window, layer.sigma, layer.floor)
             case layers.GlobalAveragePool():
@@ -92,8 +103,8 @@ def _module(layer: Layer, shape: tuple[int, ...], keep_order: bool) -> nn.Module
             case layers.ZeroPad():
                 top, bottom, left, right = sides(layer.pad)
                 return own.ZeroPad2d((left, right, top, bottom))
-            case layers.Flatten() if keep_order and not layer.channels_first and len(shape) == 3:
-                return own.FlattenChannelsLast()
+            case layers.Flatten() if keep_order or layer.channels_first or len(shape) == 1:
+                return own.Flatten(layer.channels_first)
             case layers.Flatten():
                 return nn.Flatten()
             case layers.Dropout():

@@ -73,6 +73,7 @@ class _Build:
 
     def __call__(self, builder: NetBuilder) -> Value:
         """The value that the module returns."""
+        builder.dtype = str(self.dtype).removeprefix("torch.")
         operations, values = Operations(builder, self.dtype), dict[fx.Node, Any]()
         for node in self.trace.nodes:
             if node is self.trace.input:

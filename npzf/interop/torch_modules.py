@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -112,11 +113,25 @@ class GlobalAveragePool2d(nn.Module):
         return x.mean((2, 3))
 
 
-class FlattenChannelsLast(nn.Module):
-    """(N, C, H, W) -> (N, H * W * C), in that order."""
+class Flatten(nn.Module):
+    """(N, C, H, W) -> (N, H * W * C), in that order, or in the order (C, H, W): a layer of its own even where that is nothing."""
+
+    def __init__(self, channels_first: bool):
+        super().__init__()
+        self.channels_first = channels_first
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.permute(0, 2, 3, 1).flatten(1)
+        return (x.permute(0, 2, 3, 1) if x.ndim == 4 and not self.channels_first else x).flatten(1)
+
+    def extra_repr(self) -> str:
+        return f"channels_first={self.channels_first}"
+
+
+class LocalResponseNorm(nn.LocalResponseNorm):
+    """The alpha is that of the sum of the squares, as Krizhevsky's paper is written, and not of their mean, as PyTorch's."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return F.local_response_norm(input, self.size, self.alpha * self.size, self.beta, self.k)
 
 
 class Concatenate(nn.Module):
@@ -130,7 +145,7 @@ class Add(nn.Module):
     """The sum of several tensors of one shape."""
 
     def forward(self, *xs: torch.Tensor) -> torch.Tensor:
-        return torch.stack(xs).sum(0)
+        return reduce(torch.add, xs)
 
 
 OWN_MODULES = (
@@ -138,9 +153,10 @@ OWN_MODULES = (
     Affine,
     CeilConv2d,
     Concatenate,
-    FlattenChannelsLast,
+    Flatten,
     GlobalAveragePool2d,
     LocalContrastNorm2d,
+    LocalResponseNorm,
     SidedPool2d,
     ZeroPad2d,
 )

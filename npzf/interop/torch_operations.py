@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from npzf import layers
 from npzf.interop import torch_modules as own
 from npzf.interop.node_rows import SizeError, Value
 from npzf.interop.torch_functions import FUNCTIONS, METHODS, Functions
@@ -91,7 +92,8 @@ class Operations(Functions):
         return self.pad(name, input, module.padding, value=getattr(module, "value", 0))
 
     def _zeros(self, name: str, module: own.ZeroPad2d, input: Value) -> Value:
-        return self.builder.with_zeros(self._zero_pad(name, module, input))
+        left, right, top, bottom = module.padding
+        return self.builder.row(name, layers.ZeroPad((top, bottom, left, right)), input)
 
     def _dropout(self, name: str, module: Any, input: Value) -> Value:
         return self.dropout(name, input, module.p, training=False)
@@ -99,6 +101,17 @@ class Operations(Functions):
     def _affine(self, name: str, module: own.Affine, input: Value) -> Value:
         scale, shift = self.array(name, "weight", module.weight), self.array(name, "bias", module.bias)
         return self.builder.affine(name, input, scale, shift, fold=False)
+
+    def _concatenate(self, name: str, module: own.Concatenate, *inputs: Value) -> Value:
+        if len(inputs) == 1:
+            return self.builder.row(name, layers.Concatenate(), *inputs)
+        return self.builder.concatenate(name, inputs)
+
+    def _sum(self, name: str, module: own.Add, *inputs: Value) -> Value:
+        return self.builder.row(name, layers.Add(), *inputs) if len(inputs) == 1 else self.builder.add(name, inputs)
+
+    def _norm_of_sums(self, name: str, module: own.LocalResponseNorm, input: Value) -> Value:
+        return self.builder.local_response_norm(name, input, module.size, module.k, module.alpha, module.beta, divided=False)
 
     def _local_contrast(self, name: str, module: own.LocalContrastNorm2d, input: Value) -> Value:
         return self.builder.local_contrast_norm(name, input, module.window, module.sigma, module.floor)
@@ -115,13 +128,14 @@ MODULES: dict[type, Callable[..., Any]] = {
     nn.AdaptiveMaxPool2d: lambda self, name, m, input: self.adaptive_max_pool2d(name, input, m.output_size, m.return_indices),
     **dict.fromkeys((nn.ZeroPad2d, nn.ConstantPad2d), Operations._zero_pad),
     nn.LocalResponseNorm: lambda self, name, m, input: self.local_response_norm(name, input, m.size, m.alpha, m.beta, m.k),
+    own.LocalResponseNorm: Operations._norm_of_sums,
     own.LocalContrastNorm2d: Operations._local_contrast,
     own.Affine: Operations._affine,
     own.ZeroPad2d: Operations._zeros,
-    own.GlobalAveragePool2d: lambda self, name, m, input: self.mean(name, input, (2, 3)),
-    own.FlattenChannelsLast: lambda self, name, m, input: self.builder.flatten(name, input, channels_last=True),
-    own.Concatenate: lambda self, name, m, *inputs: self.cat(name, inputs, 1),
-    own.Add: lambda self, name, m, *inputs: self.builder.add(name, inputs),
+    own.GlobalAveragePool2d: lambda self, name, m, input: self.builder.row(name, layers.GlobalAveragePool(), input),
+    own.Flatten: lambda self, name, m, input: self.builder.row(name, layers.Flatten(m.channels_first), input),
+    own.Concatenate: Operations._concatenate,
+    own.Add: Operations._sum,
     nn.ReLU: lambda self, name, m, input: self.relu(name, input),
     **dict.fromkeys((nn.Dropout, nn.Dropout2d), Operations._dropout),
     nn.Identity: lambda self, name, m, input: input,
