@@ -14,7 +14,7 @@ onnx = pytest.importorskip("onnx", reason="models are written with onnx: pip ins
 pytest.importorskip("onnxruntime", reason="ONNX Runtime is the reference: pip install 'npzf[test]'")
 torch = pytest.importorskip("torch", reason="PyTorch's exporters write models: pip install 'npzf[test]'")
 from onnx_models import ONNX_RUNTIME, run  # noqa: E402
-from test_random_nets import nets  # noqa: E402
+from random_nets import nets
 
 FIXED = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
