@@ -57,13 +57,15 @@ def add_all(step: Step) -> Outcome:
 
 def _affine(step: Step, value: Value, scale: np.ndarray, shift: np.ndarray) -> Value:
     changes = (scale != 1).any() or (shift != 0).any()
-    return step.builder.affine(step.name, value, scale, shift, step.fold) if changes else value
+    return step.builder.affine(step.name, value, scale, shift, fold=step.foreign) if changes else value
 
 
 def _for_each_map(step: Step, value: Value, constant: np.ndarray) -> np.ndarray:
     """(C,): a constant that is broadcast against a value, the same in all of the places of a map."""
     dims = (1, *value.shape)
-    shape = (1,) * (len(dims) - constant.ndim) + constant.shape
+    axis = step.attribute("axis") if step.opset < 7 else None  # the constant's first side, before broadcasting as NumPy's
+    shape = constant.shape if axis is None else constant.shape + (1,) * (len(dims) - axis % len(dims) - constant.ndim)
+    shape = (1,) * (len(dims) - len(shape)) + shape
     if len(shape) != len(dims) or any(side not in (1, own) for side, own in zip(shape, dims, strict=True)):
         raise step.size_error(f"has a constant {constant.shape}, expected one number for each of {value.shape[0]} maps")
     places = constant.reshape(shape[1], -1)
@@ -84,4 +86,4 @@ def batch_normalization(step: Step) -> Outcome:
     divided = scale / np.sqrt(variance.astype(double) + step.attribute("epsilon", 1e-5))
     moved = shift - mean.astype(double) * divided
     scale, shift = divided.astype(scale.dtype), moved.astype(scale.dtype)
-    return step.builder.affine(step.name, value, scale, shift, step.fold)
+    return step.builder.affine(step.name, value, scale, shift, fold=step.foreign)

@@ -34,7 +34,7 @@ class OnnxGraph:
         self.file = file
         model = _inlined(file.model)
         self.opset = _opset(model)
-        self.fold = model.producer_name != "npzf"  # a net of npzf's comes back as it was
+        self.foreign = model.producer_name != "npzf"  # a net of npzf's comes back as it was
         graph = model.graph
         if graph.sparse_initializer:
             raise ValueError(f"tensor {graph.sparse_initializer[0].values.name!r} is sparse, expected dense ones")
@@ -71,7 +71,7 @@ class OnnxGraph:
                 continue
             name = name_of(node)
             arguments = [self._argument(given, values, f"node {name!r}") if given else None for given in node.input]
-            step = Step(node, name, arguments, builder, self.opset, self.batch, self.fold)
+            step = Step(node, name, arguments, builder, self.opset, self.batch, self.foreign)
             try:
                 values.update(zip(node.output, self._outputs(step, values), strict=False))
             except SizeError:

@@ -53,7 +53,7 @@ class Step:
     builder: NetBuilder
     opset: int
     batch: int
-    fold: bool = True  # whether an affine layer may become one with the layer before it
+    foreign: bool = True  # False: to_onnx wrote it, and every node is a layer that is wanted back
 
     def error(self, reason: str) -> ValueError:
         """What no other size of the images would help."""

@@ -25,6 +25,8 @@ def conv(step: Step) -> Outcome:
 def max_pool(step: Step) -> Outcome:
     value = step.value()
     window, stride, pad = _window(step, value)
+    if step.foreign and _nothing(window, stride, pad):
+        return value
     return step.builder.max_pool(step.name, value, window, stride, pad, bool(step.whole("ceil_mode", 0)))
 
 
@@ -33,11 +35,18 @@ def average_pool(step: Step) -> Outcome:
         return onnx_patterns.averaged(step, step.arguments[0])
     value = step.value()
     window, stride, pad = _window(step, value)
+    if step.foreign and _nothing(window, stride, pad):
+        return value
     ceil, counted = bool(step.whole("ceil_mode", 0)), bool(step.whole("count_include_pad", 0))
     if not ceil and not counted and _hangs_over(value, window, stride, pad):
         bare = step.builder.without_zeros(value)
         return step.builder.average_pool(step.name, bare, window, stride, value.pad, True, True)
     return step.builder.average_pool(step.name, value, window, stride, pad, ceil, counted)
+
+
+def _nothing(window: Pair, stride: Pair, pad: Sides) -> bool:
+    """Whether a pooling changes nothing, as PyTorch's exporters write an adaptive one to the size that the maps have."""
+    return window == stride == (1, 1) and not any(pad)
 
 
 def _hangs_over(value: Value, window: Pair, stride: Pair, pad: Sides) -> bool:

@@ -227,3 +227,44 @@ def test_a_missing_package_is_named(monkeypatch):
             ImportError, match=r"^onnx cannot be imported \(.*\), expected it installed: pip install 'npzf\[onnx\]'$"
         ):
             call()
+
+
+# Opsets before 7, which ONNX Runtime does not run: against the same models of opset 7
+
+
+def old(*nodes, opset=6, **tensors):
+    made = model(*nodes, opset=7, **tensors)
+    made.opset_import[0].version = opset
+    return made
+
+
+NUMBERS = {"scale": single(3), "shift": single(3, seed=1), "mean": single(3, seed=2), "var": np.float32([1, 2, 3])}
+OLD = {
+    "one number for each map": (
+        old(node("Add", "x", "b", broadcast=1, axis=1), b=single(3)),
+        model(node("Add", "x", "b"), b=single(3).reshape(3, 1, 1)),
+    ),
+    "one number for all": (old(node("Mul", "x", "b", broadcast=1), b=single()), model(node("Mul", "x", "b"), b=single())),
+    "normalised": (
+        old(node("BatchNormalization", "x", *NUMBERS, is_test=1, consumed_inputs=[0, 0, 0, 1, 1]), **NUMBERS),
+        model(node("BatchNormalization", "x", *NUMBERS), **NUMBERS),
+    ),
+    "reshaped": (old(node("Reshape", "x", shape=[0, -1]), opset=4), model(node("Flatten", "x"))),
+    "padded": (
+        old(node("Pad", "x", paddings=[0, 0, 1, 0, 0, 0, 0, 2]), opset=1),
+        model(node("Pad", "x", pads=[0, 0, 1, 0, 0, 0, 0, 2]), opset=7),
+    ),
+    "dropped": (old(node("Dropout", "x", is_test=1)), model(node("Dropout", "x"))),
+}
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_opsets_before_7(name):
+    x = normal(2, 9, 8, 3, dtype="float32")
+    found, expected = (npzf.from_onnx(made).forward(x) for made in OLD[name])
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_poolings_that_change_nothing_are_no_layers():
+    nodes = [node("AveragePool", "x", gives="a", kernel_shape=[1, 1]), node("MaxPool", "a", gives="m", kernel_shape=[1, 1])]
+    assert list(npzf.from_onnx(model(*nodes, node("Relu", "m"))).layers) == ["relu"]

@@ -1,10 +1,11 @@
-"""Random nets of every kind of layer (section 2) through to_onnx, ONNX Runtime and from_onnx; random PyTorch modules likewise."""
+"""Random nets of every kind of layer (section 2) through to_onnx, ONNX Runtime and from_onnx."""
 
 import numpy as np
 import pytest
 from assertions import close, normal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_nets import nets
 
 import npzf
 from npzf.layers import ZeroPad
@@ -12,9 +13,7 @@ from npzf.network import Network
 
 onnx = pytest.importorskip("onnx", reason="models are written with onnx: pip install 'npzf[test]'")
 pytest.importorskip("onnxruntime", reason="ONNX Runtime is the reference: pip install 'npzf[test]'")
-torch = pytest.importorskip("torch", reason="PyTorch's exporters write models: pip install 'npzf[test]'")
 from onnx_models import ONNX_RUNTIME, run  # noqa: E402
-from random_nets import nets
 
 FIXED = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
