@@ -107,7 +107,7 @@ class _Build:
             later = any(trace.place[user] > trace.place[node] for user in other.users)
             if other is node or not later or not trace.same_memory(other, node):
                 continue
-            if values[other] is not before:
+            if values[other].shape != before.shape:
                 raise ValueError(
                     f"node {node.name!r} changes in place what node {other.name!r} is another view of, expected a copy"
                 )

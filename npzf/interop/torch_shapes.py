@@ -48,7 +48,8 @@ class Shapes:
         raise ValueError(f"node {name!r} flattens axes {start_dim} to {end_dim}, expected 1 to -1: all but the images'")
 
     def view(self, name: str, input: Value, *shape: Any) -> Value:
-        sizes = list(shape[0]) if len(shape) == 1 and isinstance(shape[0], list | tuple) else list(shape)
+        asked = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], list | tuple) else shape
+        sizes = list(asked)
         count = math.prod(input.shape)
         if sizes[:1] == [-1] and sizes[1:] and _product(sizes[1:]) == count:
             sizes[0] = N
@@ -63,7 +64,7 @@ class Shapes:
                 return self.builder.one_place(name, self.builder.flatten(name, self._whole(input)))
             if len(input.shape) == 3 and sizes[1:] == [input.shape[0], count // input.shape[0]]:
                 return self._lines(input)
-        raise SizeError(f"node {name!r} reshapes {('N', *input.shape)} to {tuple(sizes)}, expected (N, {count}): flattened maps")
+        raise SizeError(f"node {name!r} reshapes {('N', *input.shape)} to {asked}, expected (N, {count}): flattened maps")
 
     def mean(self, name: str, input: Value, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:
         axes = self._axes(input, dim)

@@ -47,19 +47,23 @@ class Trace:
     """
 
     def __init__(self, module: nn.Module):
+        if _Tracer().is_leaf_module(module, ""):
+            module = nn.Sequential(module)
         self.module, self.kind = module, type(module).__name__
         parameters = list(inspect.signature(module.forward).parameters.values())
         options = {one.name: one.default for one in parameters[1:] if one.default is not inspect.Parameter.empty}
-        modes = {part: part.training for part in module.modules()}
+        before = {part: dict(vars(part)) for part in module.modules()}
         try:
             module.eval()  # a forward may ask
             graph = _Tracer().trace(module, options)
+            self.constants = {name: value for name, value in vars(module).items() if name.startswith("_tensor_constant")}
         except Exception as error:  # forward is anybody's code
             cause = " ".join(str(error).split()) or type(error).__name__
             raise ValueError(f"module {self.kind} cannot be traced by torch.fx: {cause}") from error
         finally:
-            for part, training in modes.items():
-                part.training = training
+            for part, attributes in before.items():  # a forward may keep what it computes, here without numbers
+                vars(part).clear()
+                vars(part).update(attributes)
         inputs = [
             node for node in graph.nodes if node.op == "placeholder" and (not node.args or node.target == parameters[0].name)
         ]
@@ -79,7 +83,9 @@ class Trace:
         return self.module.get_submodule(str(node.target))
 
     def attribute(self, node: fx.Node) -> Any:
-        """The parameter or buffer that a node takes."""
+        """The parameter, buffer or constant that a node takes."""
+        if node.target in self.constants:
+            return self.constants[node.target]
         owner, _, key = str(node.target).rpartition(".")
         return getattr(self.module.get_submodule(owner), key)
 
