@@ -39,7 +39,7 @@ def test_import_takes_under_half_a_second():
     "name",
     [
         *("zfnet", "krizhevsky", "small_zfnet", "alexnet", "squeezenet", "Network", "load", "project", "predict", "features"),
-        *("softmax", "softmax_cross_entropy", "SGD", "set_threads"),
+        *("softmax", "softmax_cross_entropy", "SGD", "set_threads", "from_onnx", "to_onnx"),
     ],
 )
 def test_public_names_are_flat_and_documented(name):

@@ -166,6 +166,18 @@ def test_other_precisions(kind):
     assert kind == TensorProto.DOUBLE or (stored != WEIGHT).any()
 
 
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT16, TensorProto.BFLOAT16])
+def test_half_precisions_are_counted_with_in_float32(kind):
+    """A batch normalisation that is folded loses nothing to the few digits of its own numbers."""
+    numbers = {"scale": [1.1, 0.7, -2.3], "shift": [0.1, 0.2, 0.3], "mean": [0.5, -0.6, 0.7], "var": [0.3, 3.0, 0.07]}
+    tensors = [helper.make_tensor(name, kind, [3], values) for name, values in numbers.items()]
+    made = model(node("BatchNormalization", "x", *numbers), kind=kind)
+    made.graph.initializer.extend(tensors)
+    scale, shift, mean, variance = (numpy_helper.to_array(tensor).astype("float64") for tensor in tensors)
+    expected = (X - mean) / np.sqrt(variance + 1e-5) * scale + shift
+    close(npzf.from_onnx(made).forward(X), expected, 1e-6)
+
+
 def test_weights_of_too_few_bytes_and_of_no_numbers():
     made = small()
     made.graph.initializer[0].raw_data = made.graph.initializer[0].raw_data[:-4]

@@ -77,12 +77,41 @@ def foreign():
     return made
 
 
+def response_norm(zeros=(1, 1), divided="x", **changes):
+    """What PyTorch's exporters write for a local response normalisation of 3 maps, with changes."""
+    window = {"kernel_shape": [3, 1, 1], **changes}
+    return model(
+        node("Mul", "x", "x", gives="s"),
+        node("Unsqueeze", "s", "one", gives="u"),
+        node("Pad", "u", "zeros", gives="p"),
+        node("AveragePool", "p", gives="a", **window),
+        node("Squeeze", "a", "one", gives="m"),
+        node("Mul", "m", "alpha", gives="t", name="times"),
+        node("Add", "t", "k", gives="sum"),
+        node("Pow", "sum", "beta", gives="power"),
+        node("Relu", "x", gives="other"),
+        node("Div", divided, "power"),
+        one=np.int64([1]),
+        zeros=np.int64([0, 0, zeros[0], 0, 0, 0, 0, zeros[1], 0, 0]),
+        alpha=np.float32(0.1),
+        k=np.float32(1),
+        beta=np.float32(0.75),
+    )
+
+
+def test_the_response_norm_is_taken_as_it_is_written():
+    assert list(npzf.from_onnx(response_norm()).layers) == ["div"]
+
+
 FLAT = node("Flatten", "x", gives="f")
 PADS = np.int64([0, 0, 1, 0, 0, 0, 2, 1])
 REFUSED = {
     # operators
     "node 'turn' is Transpose, which npzf has no layer for": model(node("Transpose", "x", perm=[0, 1, 3, 2], name="turn")),
     "node 'cut' is Clip, which npzf has no layer for": model(node("Clip", "x", name="cut")),
+    "node 'late' is Clip, which npzf has no layer for": model(
+        node("Reshape", "x", "s", gives="r"), node("Clip", "r", name="late"), s=np.int64([0, 27, 8])
+    ),
     "node 'y' is Sigmoid, which npzf has no layer for": model(helper.make_node("Sigmoid", ["x"], ["y"])),
     "node 'logsoftmax' is LogSoftmax, which npzf has no layer for": model(FLAT, node("LogSoftmax", "f")),
     "node 'quantise' is QuantizeLinear, which npzf has no layer for": quantised(),
@@ -131,6 +160,9 @@ REFUSED = {
     "weight of node 'mul' holds numbers that are not finite": model(node("Mul", "x", "c"), c=np.float32(np.inf)),
     "node 'cast' makes 7 of what depends on the images": model(node("Cast", "x", to=7)),
     "node 'relu' takes squares of maps, which": model(node("Mul", "x", "x", gives="s"), node("Relu", "s")),
+    "node 'averagepool' averages 3 maps with (2, 0) zeros around them, expected (1, 1)": response_norm(zeros=(2, 0)),
+    "node 'div' is Div of squared maps, which npzf knows as part": response_norm(divided="other"),
+    "node 'averagepool' is AveragePool of squared maps, which": response_norm(strides=[1, 2, 1]),
     # the graph
     "inputs are 'x', 'z', expected one": with_two_inputs(),
     "outputs are 'r', 'y', expected one": with_outputs("r", "y"),
