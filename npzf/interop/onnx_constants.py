@@ -21,8 +21,16 @@ def evaluate(node: onnx.NodeProto, arguments: Sequence[np.ndarray | None], opset
     """The outputs of a node all of whose inputs are constant; ValueError for an operator not in KNOWN, or too large a result."""
     if node.op_type not in KNOWN:
         raise ValueError(f"is {node.op_type} of constants, expected one of the simple operators")
-    if _size(node, arguments) > LARGEST:
-        raise ValueError(f"makes a constant of more than {LARGEST} numbers, expected fewer")
+    try:
+        if _size(node, arguments) <= LARGEST:
+            return [_single(np.asarray(result)) for result in _run(node, arguments, opset)]
+    except Exception as error:  # the reference evaluator raises many kinds for what is malformed
+        raise ValueError(f"is {node.op_type} of constants that cannot be computed ({error})") from error
+    raise ValueError(f"makes a constant of more than {LARGEST} numbers, expected fewer")
+
+
+def _run(node: onnx.NodeProto, arguments: Sequence[np.ndarray | None], opset: int) -> list:
+    """What ONNX's reference evaluator makes of the node alone."""
     from onnx.reference import ReferenceEvaluator  # here, for it takes long to import, and most models need none
 
     bare = onnx.NodeProto()
@@ -33,8 +41,7 @@ def evaluate(node: onnx.NodeProto, arguments: Sequence[np.ndarray | None], opset
     outputs = [onnx.ValueInfoProto(name=name) for name in node.output]
     graph = helper.make_graph([bare], "constants", inputs, outputs)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
-    results = ReferenceEvaluator(model).run(None, given)
-    return [_single(np.asarray(result)) for result in results]
+    return list(ReferenceEvaluator(model).run(None, given))
 
 
 def _single(array: np.ndarray) -> np.ndarray:

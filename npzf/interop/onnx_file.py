@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -95,7 +96,7 @@ class OnnxFile:
 
     def _external(self, tensor: TensorProto) -> np.ndarray:
         path, offset, length = self._place(tensor)
-        dtype, count = helper.tensor_dtype_to_np_dtype(tensor.data_type), int(np.prod(tensor.dims, dtype=np.int64))
+        dtype, count = helper.tensor_dtype_to_np_dtype(tensor.data_type), math.prod(tensor.dims)
         needed = count * dtype.itemsize
         if not path.is_file():
             raise ValueError(f"{path} is missing")

@@ -79,7 +79,7 @@ class OnnxGraph:
             except ValueError as error:
                 known = str(error).startswith("node ")
                 raise ValueError(f"{'' if known else f'node {name!r} '}{_line(error)}") from error
-            except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError) as error:
+            except (ArithmeticError, AttributeError, IndexError, KeyError, MemoryError, TypeError) as error:
                 raise ValueError(f"node {name!r} is no proper {node.op_type} ({_line(error)})") from error
 
     def _outputs(self, step: Step, values: dict[str, Argument]) -> list[Any]:
@@ -114,11 +114,11 @@ class OnnxGraph:
         if node.domain not in OURS or node.op_type == "If" or any(name and name not in self.constants for name in node.input):
             return
         try:
-            if node.op_type == "Constant" and node.attribute[0].name == "value":
+            if node.op_type == "Constant" and [attribute.name for attribute in node.attribute] == ["value"]:
                 results = [self.file.array(node.attribute[0].t)]
             else:
                 results = evaluate(node, [self.constants[name] if name else None for name in node.input], self.opset)
-        except Exception as error:  # whatever the reference evaluator raises for what is malformed
+        except ValueError as error:
             raise ValueError(f"node {name_of(node)!r} {_line(error)}") from error
         self.constants.update(zip(node.output, results, strict=False))
 
@@ -142,7 +142,8 @@ class OnnxGraph:
 
 def name_of(node: onnx.NodeProto) -> str:
     """The node's name, else its output's."""
-    return node.name or next(iter(node.output), "") or node.op_type
+    name = node.name or next(iter(node.output), "") or node.op_type
+    return name if isinstance(name, str) else bytes(name).decode("utf-8", "replace")  # bytes: protobuf's for no proper text
 
 
 def kind_of(node: onnx.NodeProto) -> str:

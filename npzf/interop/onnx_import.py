@@ -34,7 +34,7 @@ def from_onnx(path: str | Path | bytes | onnx.ModelProto, input_shape: Sequence[
         net = build_network(graph.build, channels, input_shape)
         _read_metadata(net, *(metadata(file.model, key) for key in ("classes", "mean", "std")))
     except ValueError as error:
-        raise ValueError(f"{file.label}: {error}") from error
+        raise ValueError(f"{file.label}: {' '.join(str(error).split())}") from error
     return net
 
 

@@ -40,6 +40,15 @@ def relu(step: Step) -> Outcome:
     return step.builder.relu(step.name, step.value())
 
 
+def clip(step: Step) -> Outcome:
+    """A rectification, if nothing is cut above."""
+    limits = [step.attribute(name) if step.opset < 11 else step.optional(k, name) for k, name in enumerate(("min", "max"), 1)]
+    low, high = (unlimited if limit is None else float(limit) for limit, unlimited in zip(limits, (-np.inf, np.inf), strict=True))
+    if low != 0 or high < np.finfo(np.float32).max:
+        raise step.error("is Clip, which npzf has no layer for")
+    return relu(step)
+
+
 def lrn(step: Step) -> Outcome:
     n = step.whole("size", 0)
     if n % 2 == 0:
@@ -93,6 +102,7 @@ OPERATORS: dict[str, Callable[[Step], Outcome]] = {
     "AveragePool": average_pool,
     "BatchNormalization": batch_normalization,
     "Cast": cast,
+    "Clip": clip,
     "Concat": concat,
     "Conv": conv,
     "Div": arithmetic,

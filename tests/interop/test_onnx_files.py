@@ -78,6 +78,17 @@ def test_a_damaged_file_ends_in_one_line_or_in_a_net():
             assert "\n" not in str(error)
 
 
+def test_an_operator_with_a_line_break_in_its_name():
+    made = small()
+    made.graph.node[1].op_type = "Re\nlu"
+    assert line(made) == "model: node 'relu' is Re lu, which npzf has no layer for"
+
+
+def test_constants_that_cannot_be_computed():
+    made = model(node("Reshape", "w", "s", gives="v"), node("Conv", "x", "v"), w=WEIGHT, s=np.int64([5, 5]))
+    assert line(made).startswith("model: node 'reshape' is Reshape of constants that cannot be computed (")
+
+
 def outside(location, **entries):
     """The small model with its weight in a file."""
     made = small()

@@ -108,9 +108,11 @@ PADS = np.int64([0, 0, 1, 0, 0, 0, 2, 1])
 REFUSED = {
     # operators
     "node 'turn' is Transpose, which npzf has no layer for": model(node("Transpose", "x", perm=[0, 1, 3, 2], name="turn")),
-    "node 'cut' is Clip, which npzf has no layer for": model(node("Clip", "x", name="cut")),
-    "node 'late' is Clip, which npzf has no layer for": model(
-        node("Reshape", "x", "s", gives="r"), node("Clip", "r", name="late"), s=np.int64([0, 27, 8])
+    "node 'cut' is Clip, which npzf has no layer for": model(
+        node("Clip", "x", "a", "b", name="cut"), a=np.float32(0), b=np.float32(6)
+    ),
+    "node 'late' is Elu, which npzf has no layer for": model(
+        node("Reshape", "x", "s", gives="r"), node("Elu", "r", name="late"), s=np.int64([0, 27, 8])
     ),
     "node 'y' is Sigmoid, which npzf has no layer for": model(helper.make_node("Sigmoid", ["x"], ["y"])),
     "node 'logsoftmax' is LogSoftmax, which npzf has no layer for": model(FLAT, node("LogSoftmax", "f")),
