@@ -116,6 +116,9 @@ def batch_norm(steps):
 
 
 def max_pool(steps):
+    """Half of them over zeros of somebody else's, which may be the maximum."""
+    if steps.boolean():
+        steps.add(nn.ZeroPad2d(tuple(steps.integer(0, 1) for _ in range(4))))
     (window, stride, padding), ceil = steps.pooling(), steps.boolean()
     if steps.in_code():
         return steps.add(Code(lambda _, x: F.max_pool2d(x, window, stride, padding, ceil_mode=ceil)))
@@ -184,6 +187,15 @@ def concatenated(steps):
     channels, dim, itself = steps.shape[0], steps.choose(1, -3), steps.boolean()
     a, b = nn.Conv2d(channels, 2, (3, 1), padding=(1, 0)), nn.Conv2d(channels, 3, (1, 3), padding=(0, 1))
     return steps.add(Code(lambda m, x: torch.cat([m.a(x).relu(), m.b(x)] + [x] * itself, dim), a=a, b=b))
+
+
+def dense(steps):
+    """A normalisation that is not the only one to read its input, as DenseNet's."""
+    if not steps.code:
+        return batch_norm(steps)
+    steps.scaled = True
+    norm, conv = nn.BatchNorm2d(steps.shape[0]), nn.Conv2d(steps.shape[0], 2, 3, padding=1, bias=False)
+    return steps.add(Code(lambda m, x: torch.cat([x, m.conv(torch.relu_(m.norm(x)))], 1), norm=norm, conv=conv))
 
 
 def added(steps):
@@ -256,7 +268,7 @@ def classifier(steps):
 
 STEPS = [
     *(convolution, convolution, batch_norm, max_pool, average_pool, adaptive_pool, padded, response_norm, nothing, arithmetic),
-    *(concatenated, added),
+    *(concatenated, added, dense),
 ]
 ENDS = [lambda steps: None, means, classifier]
 

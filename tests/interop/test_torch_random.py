@@ -26,7 +26,7 @@ def one_thread():
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
-@settings(max_examples=600, **FIXED)
+@settings(max_examples=400, **FIXED)
 @given(drawn=modules(), seed=st.integers(0, 9))
 def test_a_random_module_becomes_a_net(drawn, seed):
     module, shape, scaled = drawn
