@@ -59,7 +59,8 @@ class Trace:
             self.constants = {name: value for name, value in vars(module).items() if name.startswith("_tensor_constant")}
         except Exception as error:  # forward is anybody's code
             cause = " ".join(str(error).split()) or type(error).__name__
-            raise ValueError(f"module {self.kind} cannot be traced by torch.fx: {cause}") from error
+            reason = f"cannot be traced by torch.fx ({cause})"
+            raise ValueError(f"module {self.kind} {reason}, expected a forward that takes no decision on its input") from error
         finally:
             for part, attributes in before.items():  # a forward may keep what it computes, here without numbers
                 vars(part).clear()
