@@ -28,7 +28,7 @@ def from_torch(module: nn.Module, input_shape: Sequence[int] | None = None) -> N
     Any module whose forward torch.fx can trace, with its options at their defaults, and whose operations npzf has. input_shape:
     (H, W, C) of one image, as everywhere here; None: the module's own, if it comes from to_torch; else 224x224 if that fits, else
     the smallest square that does. Float64 modules become float64 nets, all others float32. Layers are named by the module's path
-    ("features.0"), or by the node of the trace. Batch normalisation uses its running statistics and is folded into the convolution
+    ("features.0"), or by the node of the trace. Batch normalisation uses running statistics and is folded into the convolution
     before it; a softmax at the end stays a layer; what a forward changes in place is changed for all that read it later.
 
     ValueError, in one line that names the node, for what cannot be converted exactly, such as weights that two nodes share (they
