@@ -10,7 +10,7 @@ import argparse
 import cli
 
 import npzf
-from npzf.interop.pretrained import SOURCES, cache_folder
+from npzf.interop.ready_nets import SOURCES, cache_folder
 
 
 def main(args: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npzf.interop.packages import required
-from npzf.interop.pretrained import pretrained
+from npzf.interop.ready_nets import pretrained
 from npzf.interop.state import load_state, save_state
 from npzf.network import Network
 

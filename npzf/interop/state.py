@@ -76,9 +76,7 @@ def _values(net: Network, state: StateFile, matched: dict[str, str], layout: str
     values = {name: from_layout(net, name, state.arrays[stored], layout) for name, stored in matched.items()}
     for name, value in values.items():
         if value.dtype.kind != "f" or not np.isfinite(value.astype(net.dtype)).all():
-            raise ValueError(
-                f"{state.path}: {matched[name]} is {value.dtype} and not finite, expected finite floating-point numbers"
-            )
+            raise ValueError(f"{state.path}: {matched[name]} is {value.dtype}, expected finite floating-point numbers alone")
     return values
 
 

@@ -57,6 +57,9 @@ class _Storage:
         """Length of the numbers in the file."""
         return self.count * (2 if self.kind == "bfloat16" else np.dtype(self.kind).itemsize)
 
+    def __setstate__(self, state: Any) -> None:
+        raise ValueError("a storage is given a state")
+
     def fill(self, data: bytes) -> None:
         """The numbers, of which there have to be as many as was said."""
         if len(data) != self.nbytes:
