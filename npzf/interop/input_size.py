@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from npzf.interop.builder import NetBuilder
 from npzf.interop.node_rows import SizeError, Value
 from npzf.network import Network
@@ -23,7 +25,7 @@ def build_network(build: Build, channels: int, input_shape: Sequence[int] | None
     ValueError if none does.
     """
     if input_shape is not None:
-        height, width, given = input_shape
+        height, width, given = checked_shape(input_shape)
         if given != channels:
             raise ValueError(f"input_shape is {tuple(input_shape)}, expected (H, W, C) with C = {channels}, as the net takes")
         return _built(build, channels, height, width)
@@ -37,6 +39,14 @@ def build_network(build: Build, channels: int, input_shape: Sequence[int] | None
     if len(fitting) > 1:
         log.info("input_shape is taken to be %s, the smallest square that fits; up to %d pixels do", shape, fitting[-1])
     return _built(build, channels, *shape[:2])
+
+
+def checked_shape(input_shape: Sequence[int]) -> tuple[int, int, int]:
+    """The (H, W, C) that a caller has given; ValueError if it is none."""
+    sides = tuple(input_shape)
+    if len(sides) != 3 or not all(isinstance(side, int | np.integer) and side >= 1 for side in sides):
+        raise ValueError(f"input_shape is {sides}, expected (H, W, C) in whole numbers of at least 1")
+    return int(sides[0]), int(sides[1]), int(sides[2])
 
 
 def _built(build: Build, channels: int, height: int, width: int) -> Network:

@@ -48,8 +48,8 @@ class OnnxGraph:
         self.dtype = "float64" if images[0].type.tensor_type.elem_type == TensorProto.DOUBLE else "float32"
         self.channels_last = takes_channels_last(self.input, self.nodes)
         self.shape = (sides[2], *sides[:2]) if self.channels_last else tuple(sides)
+        self._refuse_unknown(set(stored))
         self.constants: dict[str, np.ndarray] = {name: file.array(tensor) for name, tensor in stored.items()}
-        self._refuse_unknown()
         for node in self.nodes:
             self._evaluate_constant(node)
 
@@ -122,9 +122,8 @@ class OnnxGraph:
             raise ValueError(f"node {name_of(node)!r} {_line(error)}") from error
         self.constants.update(zip(node.output, results, strict=False))
 
-    def _refuse_unknown(self) -> None:
-        """ValueError for the first node that npzf has no layer for, before anything is built."""
-        fixed = set(self.constants)
+    def _refuse_unknown(self, fixed: set[str]) -> None:
+        """ValueError for the first node that npzf has no layer for, before weights are read; fixed: the initialisers' names."""
         used = {name for node in self.nodes for name in node.input}
         for node in self.nodes:
             shape_alone = node.domain in OURS and node.op_type in ("Shape", "Size")

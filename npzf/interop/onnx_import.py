@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from npzf.interop.input_size import build_network
+from npzf.interop.input_size import build_network, checked_shape
 from npzf.interop.onnx_file import OnnxFile
 from npzf.interop.onnx_graph import OnnxGraph, metadata
 from npzf.network import Network
@@ -30,7 +30,7 @@ def from_onnx(path: str | Path | bytes | onnx.ModelProto, input_shape: Sequence[
         if channels is None:
             if input_shape is None:
                 raise ValueError("input_shape is None, expected (H, W, C): the model leaves the channels open")
-            channels = input_shape[2]
+            channels = checked_shape(input_shape)[2]
         net = build_network(graph.build, channels, input_shape)
         _read_metadata(net, *(metadata(file.model, key) for key in ("classes", "mean", "std")))
     except ValueError as error:

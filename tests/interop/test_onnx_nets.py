@@ -124,6 +124,14 @@ def test_sizes_that_cannot_be():
         npzf.from_onnx(classifier(("N", 3, 24, 24)))
 
 
+@pytest.mark.parametrize("shape", [(21, 21), (21, 21, 3, 1), (0, 21, 3), (-4, 21, 3), (21.5, 21, 3), ("a", "b", "c")])
+@pytest.mark.parametrize("channels", [3, "C"])
+def test_a_shape_that_is_none(shape, channels):
+    with pytest.raises(ValueError) as caught:
+        npzf.from_onnx(classifier(("N", channels, "H", "W")), shape)
+    assert str(caught.value) == f"model: input_shape is {shape}, expected (H, W, C) in whole numbers of at least 1"
+
+
 def test_a_net_for_all_sizes_takes_that_of_imagenet():
     assert npzf.from_onnx(model(node("Relu", "x"), shape=("N", 3, "H", "W"))).input_shape == (224, 224, 3)
 
