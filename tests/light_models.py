@@ -18,7 +18,7 @@ def light(name):
 def filled(name, seed=0, fc_units=None):
     """The model with random initialisers in the place of its constants, and the image (1, 3, 224, 224) that they were scaled by.
 
-    fc_units: instead of its 4096, for VGG's first fully connected layer alone takes 411 MB.
+    fc_units: instead of 4096, for the first fully connected layer of VGG alone takes 411 MB; all else has its full size.
 
     Layer by layer, PyTorch computing: each convolution's and each fully connected layer's output has a deviation of 1, each batch
     normalisation has about the statistics of what it is given.

@@ -39,7 +39,7 @@ def values_of_images(model, last):
 
 @pytest.mark.parametrize("name", NETS)
 def test_a_light_net_gives_what_onnx_runtime_gives(name):
-    model, image = filled(name, fc_units=1024 if name == "vgg19" else None)
+    model, image = filled(name, fc_units=1024)
     last = model.graph.node[-1]
     scores = last.input[0] if last.op_type == "Softmax" else last.output[0]
     expected = outputs(model, image, values_of_images(model, scores))

@@ -15,7 +15,7 @@ onnx = pytest.importorskip("onnx", reason="models are written with onnx: pip ins
 pytest.importorskip("onnxruntime", reason="ONNX Runtime is the reference: pip install 'npzf[test]'")
 from onnx_models import ONNX_RUNTIME, run  # noqa: E402
 
-from npzf.interop import onnx_export  # noqa: E402
+from npzf.interop import onnx_export, onnx_nodes  # noqa: E402
 
 
 def written(net, path):
@@ -190,3 +190,9 @@ def test_an_older_file_survives_a_failure(tmp_path, monkeypatch):
 
 def _full_disk(_):
     raise OSError(28, "No space left on device")
+
+
+def test_every_kind_of_layer_is_written():
+    kinds = [getattr(layers, name) for name in layers.__all__]
+    concrete = {kind for kind in kinds if isinstance(kind, type) and issubclass(kind, layers.Layer)}
+    assert onnx_nodes.WRITERS.keys() == concrete - {layers.Layer, layers.Pointwise, layers.Join}
