@@ -176,3 +176,27 @@ def test_a_response_norm_is_one_layer(dynamo, any_batch, n):
     assert kinds == [layers.Conv, layers.ReLU, layers.LocalResponseNorm, layers.MaxPool]
     (norm,) = (layer for layer in net.layers.values() if isinstance(layer, layers.LocalResponseNorm))
     assert norm.configuration() == {"n": n, "k": 2.0, "alpha": 0.1, "beta": 0.75, "alpha_divided_by_n": True}
+
+
+def test_weights_that_the_newer_exporter_writes_beside_the_model(tmp_path):
+    torch.manual_seed(0)
+    module, shape = nn.Sequential(nn.Conv2d(3, 64, 5), nn.ReLU(), nn.Flatten(), nn.Linear(64 * 8 * 7, 50)).eval(), (3, 12, 11)
+    path = tmp_path / "net.onnx"
+    torch.onnx.export(module, (torch.randn(1, *shape),), path, dynamo=True, external_data=True, verbose=False)
+    assert (tmp_path / "net.onnx.data").stat().st_size > 100_000 > path.stat().st_size
+    compare(module, shape, path)
+
+
+@pytest.mark.parametrize("dynamo", [False, True])
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_modules_of_other_precisions(dynamo, kind):
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)).eval().to(kind)
+    file = io.BytesIO()
+    torch.onnx.export(module, (torch.randn(1, 3, 9, 8, dtype=kind),), file, dynamo=dynamo, verbose=False)
+    net = npzf.from_onnx(file.getvalue())
+    assert net.dtype == ("float64" if kind == torch.float64 else "float32")
+    module.to(getattr(torch, str(net.dtype)))
+    x = normal(2, 9, 8, 3, dtype=net.dtype)
+    expected = module(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).detach().numpy()
+    close(net.forward(x), expected, SINGLE if net.dtype == "float32" else 1e-10)
