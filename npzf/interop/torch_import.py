@@ -103,6 +103,8 @@ class _Build:
     def _write(self, node: fx.Node, values: dict[fx.Node, Any]) -> None:
         """What a node has changed in place is what everyone after it sees, under whichever name."""
         trace, before = self.trace, values[node.all_input_nodes[0]]
+        if not isinstance(before, Value):
+            return  # a Python number
         for other in values:
             later = any(trace.place[user] > trace.place[node] for user in other.users)
             if other is node or not later or not trace.same_memory(other, node):

@@ -24,6 +24,11 @@ KEEP_CHANNELS = (
     *(nn.ReLU, nn.Identity, nn.Dropout, nn.Dropout2d, nn.ZeroPad2d, nn.ConstantPad2d, nn.LocalResponseNorm),
     *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
 )
+KEEP_CHANNELS_TOO = {
+    *(operator.add, operator.sub, operator.mul, operator.truediv, torch.add, torch.sub, torch.mul, torch.div),
+    *(F.pad, F.relu, torch.relu, F.max_pool2d, F.avg_pool2d, F.dropout),
+}
+CONV2D = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
 
 
 class _Tracer(fx.Tracer):
@@ -130,19 +135,37 @@ class Trace:
         """The channels of the input: those of the first layer that says so, or of the shape (H, W, C)."""
         followed: list[fx.Node] = [self.input]
         for node in followed:
-            if node.op == "call_module":
-                module = self.module_of(node)
-                lazy = isinstance(module, nn.modules.lazy.LazyModuleMixin)
-                if isinstance(module, nn.Conv2d | nn.BatchNorm2d) and not lazy:
-                    return module.in_channels if isinstance(module, nn.Conv2d) else module.num_features
-                if not isinstance(module, KEEP_CHANNELS):
-                    continue
-            elif node is not self.input:
-                continue
-            followed.extend(user for user in node.users if user not in followed)
+            taken = self._taken_by(node)
+            if taken is not None:
+                return taken
+            if node is self.input or self._keeps_channels(node):
+                followed.extend(user for user in node.users if user not in followed)
         if shape is None:
             raise ValueError("input_shape is None, expected (H, W, C): no layer says how many channels the images have")
         return shape[2]
+
+    def _taken_by(self, node: fx.Node) -> int | None:
+        """The channels of what a node takes, if its kind says so."""
+        if node.op == "call_module":
+            module = self.module_of(node)
+            if isinstance(module, nn.modules.lazy.LazyModuleMixin):
+                return None
+            if isinstance(module, nn.Conv2d):
+                return module.in_channels
+            return module.num_features if isinstance(module, nn.BatchNorm2d) else None
+        if node.op == "call_function" and node.target in (F.conv2d, torch.conv2d):
+            given = dict(zip(CONV2D, node.args, strict=False)) | node.kwargs
+            weight, groups = given["weight"], given.get("groups", 1)
+            if isinstance(weight, fx.Node) and weight.op == "get_attr" and isinstance(groups, int):
+                return int(self.attribute(weight).shape[1]) * groups
+        return None
+
+    def _keeps_channels(self, node: fx.Node) -> bool:
+        """Whether what a node gives has the channels of the one thing that it takes."""
+        if node.op == "call_module":
+            return isinstance(self.module_of(node), KEEP_CHANNELS)
+        changing = [source for source in node.all_input_nodes if source.op != "get_attr"]
+        return node.op == "call_function" and node.target in KEEP_CHANNELS_TOO and len(changing) == 1
 
     def _needed(self, nodes: list[fx.Node]) -> list[fx.Node]:
         """The nodes that the output needs, those among them that change what it needs in place; in order."""

@@ -104,6 +104,28 @@ def test_channels_of_a_net_without_convolutions():
     converted(perceptron)
 
 
+def test_channels_behind_a_forward_in_code():
+    """What is scaled and padded first, and a convolution by a parameter of one's own, still say how many channels there are."""
+
+    def forward(module, x):
+        x = F.pad((x - module.mean) / module.std, (1, 1, 1, 1))
+        return F.conv2d(x, module.weight, None, 2, 0, 1, 2)
+
+    scales = {"mean": torch.rand(4, 1, 1), "std": torch.rand(1, 4, 1, 1) + 1}
+    module = Code(forward, **scales, weight=nn.Parameter(torch.rand(6, 2, 3, 3)))
+    assert npzf.from_torch(module).input_shape == (224, 224, 4)
+    converted(module, (9, 8, 4))
+
+
+def test_numbers_of_a_forward_are_pythons():
+    def forward(module, x):
+        maps = before = x.size(1)
+        maps += 1
+        return module.a(x) * maps + before
+
+    converted(Code(forward, a=conv()))
+
+
 @pytest.mark.parametrize("pool", [nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d])
 @pytest.mark.parametrize(("shape", "size"), [((5, 8, 3), (2, None)), ((9, 8, 3), (3, 4)), ((9, 9, 3), 4), ((7, 5, 3), (1, 5))])
 def test_adaptive_poolings_whose_windows_are_alike(pool, shape, size):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from assertions import close
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="PyTorch is the reference: pip install 'npzf[test]'")
 from torch import nn  # noqa: E402
@@ -12,7 +13,6 @@ from torch_architectures import Fire  # noqa: E402
 from torch_reference import nchw  # noqa: E402
 
 import npzf  # noqa: E402
-from npzf.data import ImageFiles, evaluation_batches  # noqa: E402
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 WEIGHTS, PICTURES = DATA / "weights" / "squeezenet.h5", DATA / "imagenet-samples"
@@ -49,19 +49,30 @@ def trained():
     return module, net
 
 
-def test_trained_squeezenet_on_pictures(trained):
+def picture(file):
+    """The centre of a picture whose shorter side is 256 pixels: pixels (227, 227, 3), as it was trained on."""
+    image = Image.open(file).convert("RGB")
+    share = 256 / min(image.size)
+    image = image.resize((round(image.width * share), round(image.height * share)), Image.Resampling.BILINEAR)
+    left, top = (image.width - 227) // 2, (image.height - 227) // 2
+    return np.asarray(image.crop((left, top, left + 227, top + 227)))
+
+
+def test_trained_squeezenet_on_every_fourth_picture(trained):
     module, ours = trained
-    labels = np.arange(0, 1000, 50)  # the pictures are sorted by class, one of each
+    labels = np.arange(0, 1000, 4)  # the pictures are sorted by class, one of each
     files = sorted(PICTURES.glob("*.JPEG"))
-    images = ImageFiles([files[label] for label in labels], labels, [file.stem for file in files])
-    net = npzf.from_torch(module, (227, 227, 3))
-    net.preprocessing = ours.preprocessing
-    top_five = 0
-    for x, targets, _ in evaluation_batches(net, images, batch=10):
+    net, best, five = npzf.from_torch(module, (227, 227, 3)), 0, 0
+    for some in np.split(labels, 10):
+        x = ours.preprocessing.apply(np.stack([picture(files[label]) for label in some]))
+        found = net.forward(x)
         with torch.no_grad():
             expected = module(nchw(x)).numpy()
-        found = net.forward(x)
-        close(found, expected, 1e-5)
-        assert (found.argmax(1) == expected.argmax(1)).all()
-        top_five += (np.argsort(-found, 1)[:, :5] == targets[:, None]).sum()
-    assert top_five > 12  # trained, and fed as it was trained
+        for mine, theirs in zip(found, expected, strict=True):
+            close(mine, theirs, 1e-5)
+        order = np.argsort(-found, 1)
+        assert (order[:, 0] == expected.argmax(1)).all()
+        best += (order[:, 0] == some).sum()
+        five += (order[:, :5] == some[:, None]).any(1).sum()
+    # 158 and 206, 63.2 % and 82.4 %; libraries that decode and resize otherwise may move one picture
+    assert abs(best - 158) <= 1 and abs(five - 206) <= 1
