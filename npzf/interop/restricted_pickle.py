@@ -9,8 +9,9 @@ from __future__ import annotations
 import io
 import pickle
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from collections.abc import Callable, Sequence
+from types import NoneType
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
@@ -38,6 +39,39 @@ class ArrayUnpickler(pickle._Unpickler):
             reason = f"it names {module}.{name}, expected arrays, containers, strings and numbers alone"
             raise PickleRefused(f"{self.name}: {reason}; nothing of it has run")
         return _Call(self.admitted[module, name])
+
+    def _setitems(self) -> None:
+        items = self.pop_mark()  # type: ignore[attr-defined]
+        self.stack[-1].update(_entries(items))  # type: ignore[attr-defined]
+
+    def _setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()  # type: ignore[attr-defined]
+        self.stack[-1].update(_entries([key, value]))  # type: ignore[attr-defined]
+
+    def _dict(self) -> None:
+        items = self.pop_mark()  # type: ignore[attr-defined]
+        self.append(_entries(items))  # type: ignore[attr-defined]
+
+    # What hashes things is done here; there are no sets.
+    dispatch: ClassVar = pickle._Unpickler.dispatch | {
+        pickle.SETITEMS[0]: _setitems,
+        pickle.SETITEM[0]: _setitem,
+        pickle.DICT[0]: _dict,
+        **dict.fromkeys((pickle.EMPTY_SET[0], pickle.FROZENSET[0], pickle.ADDITEMS[0]), None),
+    }
+
+
+def _entries(items: Sequence[Any]) -> dict:
+    """Keys and values in turn as a dict; tuples in tuples are no keys: to hash them may take for ever."""
+    for key in items[::2]:
+        if not isinstance(key, str | bytes | int | float | NoneType):
+            raise ValueError(f"a key of a dictionary is a {type(key).__name__}")
+    return dict(zip(items[::2], items[1::2], strict=True))
+
+
+def _ordered(items: Sequence[Any] = ()) -> OrderedDict:
+    """collections.OrderedDict, of pairs where old pickles give it some."""
+    return OrderedDict(_entries([part for pair in items for part in pair]))
 
 
 class _Call:
@@ -160,7 +194,7 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
 
 
 ADMITTED: dict[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "OrderedDict"): _ordered,
     ("_codecs", "encode"): _encode,
     ("__builtin__", "bytes"): lambda: b"",  # so older protocols write no bytes at all
     ("numpy", "ndarray"): _Array,

@@ -82,6 +82,24 @@ def of_array(state):
     return out.getvalue()
 
 
+def nested(depth):
+    """A tuple of 2^depth paths, whose hash nobody waits for."""
+    key = (1,)
+    for _ in range(depth):
+        key = (key, key)
+    return key
+
+
+def hashing(key):
+    """A pickle of a dictionary with this key, which no dictionary here ever had."""
+    out = io.BytesIO()
+    writer = pickle._Pickler(out, 2)
+    writer.write(pickle.PROTO + b"\x02" + pickle.EMPTY_DICT)
+    writer.save(key)
+    writer.write(pickle.NONE + pickle.SETITEM + pickle.STOP)
+    return out.getvalue()
+
+
 WHOLE = pickle.dumps(np.arange(100.0))
 REFUSED = {
     "eval": (b"cbuiltins\neval\n(S'1'\ntR.", "it names builtins.eval"),
@@ -98,6 +116,8 @@ REFUSED = {
     "numbers that are none": (of_array((1, (1,), np.dtype("f8"), False, [1])), "not made of numbers"),
     "no state": (b"cnumpy\nndarray\n)R.", "without its numbers"),
     "a name with a state": (built(b"numpy\ndtype", (None, {"array": 1})), "a name is given a state"),
+    "a set": (pickle.dumps({1, 2}), "damaged, or not made of arrays|it names builtins.set"),
+    "tuples in tuples as a key": (hashing(nested(60)), "a key of a dictionary is a tuple"),
     "half": (WHOLE[: len(WHOLE) // 2], "damaged"),
     "nothing": (b"", "damaged"),
     "text": (b"weights of a net", "damaged"),
