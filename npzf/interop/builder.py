@@ -174,8 +174,6 @@ class NetBuilder(NodeRows):
 
     def one_place(self, name: str, value: Value) -> Value:
         """(C,) -> (C, 1, 1), the same numbers."""
-        if value.features is not None:
-            raise self._error(name, f"makes maps of flattened maps, {value.shape}")
         return value if len(value.shape) == 3 else replace(value, shape=(value.shape[0], 1, 1))
 
     def concatenate(self, name: str, values: Sequence[Value]) -> Value:

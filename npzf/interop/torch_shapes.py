@@ -92,7 +92,7 @@ class Shapes:
         return self.builder.flatten(name, self._whole(input)) if len(left) == 1 else self._seen_as(input, left)
 
     def unsqueeze(self, name: str, input: Value, dim: int) -> Value:
-        if input.features is not None or dim % (len(input.shape) + 2) != len(input.shape) + 1 or len(input.shape) == 3:
+        if dim % (len(input.shape) + 2) != len(input.shape) + 1 or len(input.shape) == 3:
             raise ValueError(f"node {name!r} adds axis {dim} to {('N', *input.shape)}, expected it after those of features")
         return self._seen_as(input, (*input.shape, 1))
 
@@ -142,10 +142,14 @@ class Shapes:
         return self.refuse(name, f"takes a part of a tensor, [{index}]")
 
     def identity(self, name: str, input: Value, *args: Any, **kwargs: Any) -> Value:
-        types = [part for part in (*args, *kwargs.values()) if isinstance(part, torch.dtype)]
-        if any(not part.is_floating_point or part.itemsize < 4 for part in types):
-            self.refuse(name, f"rounds to {types[0]}")
+        """The same numbers, in another type if that has room for them."""
+        for part in (*args, *kwargs.values()):
+            if isinstance(part, torch.dtype) and not (part.is_floating_point and part.itemsize >= self.dtype.itemsize):
+                self.refuse(name, f"rounds to {part}")
         return input
+
+    def float(self, name: str, input: Value) -> Value:
+        return self.identity(name, input, torch.float32)
 
     # Constants
 

@@ -308,7 +308,6 @@ WRONG = [
     (lambda b: b.max_pool("x", b.flatten("f", b.input), 2, 2), "node 'x' needs maps (C, H, W), its input is (168,)"),
     (lambda b: b.zero_pad("x", b.input, (0, 0, -1, 0)), "node 'x' pads (3, 8, 7) by (0, 0, -1, 0), expected maps"),
     (lambda b: b.softmax("x", b.input), "node 'x' needs features (F,)"),
-    (lambda b: b.one_place("x", b.flatten("f", b.input)), "node 'x' makes maps of flattened maps"),
     (lambda b: b.add("x", [b.input, b.max_pool("p", b.input, 2, 2)]), "node 'x' adds (3, 8, 7), (3, 4, 3), expected one shape"),
     (lambda b: b.concatenate("x", [b.input, b.max_pool("p", b.input, 2, 2)]), "node 'x' concatenates (3, 8, 7), (3, 4, 3)"),
     (lambda b: b.adaptive_max_pool("x", b.flatten("f", b.input), (1, 1)), "node 'x' needs maps (C, H, W)"),

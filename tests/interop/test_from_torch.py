@@ -1,4 +1,4 @@
-"""Nets from PyTorch as people write them: architectures of torchvision, names, what a forward does in place, types, sizes."""
+"""Nets from PyTorch as people write them: architectures of torchvision, names, sizes, types, modes, what wraps them."""
 
 import logging
 import subprocess
@@ -17,7 +17,7 @@ from torch_conversion import check_conversion, images, randomized  # noqa: E402
 from torch_reference import nhwc  # noqa: E402
 
 import npzf  # noqa: E402
-from npzf.layers import Add, Affine, AveragePool, Concatenate, Conv, GlobalAveragePool, ReLU, Softmax  # noqa: E402
+from npzf.layers import Add, Affine, Concatenate, GlobalAveragePool, ReLU, Softmax  # noqa: E402
 
 SHAPE = (9, 8, 3)
 
@@ -104,28 +104,6 @@ def test_channels_of_a_net_without_convolutions():
     converted(perceptron)
 
 
-def test_channels_behind_a_forward_in_code():
-    """What is scaled and padded first, and a convolution by a parameter of one's own, still say how many channels there are."""
-
-    def forward(module, x):
-        x = F.pad((x - module.mean) / module.std, (1, 1, 1, 1))
-        return F.conv2d(x, module.weight, None, 2, 0, 1, 2)
-
-    scales = {"mean": torch.rand(4, 1, 1), "std": torch.rand(1, 4, 1, 1) + 1}
-    module = Code(forward, **scales, weight=nn.Parameter(torch.rand(6, 2, 3, 3)))
-    assert npzf.from_torch(module).input_shape == (224, 224, 4)
-    converted(module, (9, 8, 4))
-
-
-def test_numbers_of_a_forward_are_pythons():
-    def forward(module, x):
-        maps = before = x.size(1)
-        maps += 1
-        return module.a(x) * maps + before
-
-    converted(Code(forward, a=conv()))
-
-
 @pytest.mark.parametrize("pool", [nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d])
 @pytest.mark.parametrize(("shape", "size"), [((5, 8, 3), (2, None)), ((9, 8, 3), (3, 4)), ((9, 9, 3), 4), ((7, 5, 3), (1, 5))])
 def test_adaptive_poolings_whose_windows_are_alike(pool, shape, size):
@@ -148,112 +126,6 @@ def test_zeros_are_folded_into_a_convolution_and_an_average():
     net = converted(nn.Sequential(nn.ZeroPad2d((1, 0, 2, 1)), conv(), nn.ReLU(), nn.ConstantPad2d(1, 0.0), nn.AvgPool2d(3)))
     assert list(net.layers) == ["1", "2", "4"]
     assert net.layers["1"].pad == (2, 1, 1, 0) and net.layers["4"].pad == 1
-
-
-# What a forward does
-
-
-def preactivated(module, x):
-    """An in-place relu before a branch also changes what is added at its end."""
-    x = module.a(x)
-    y = module.b(module.relu(x))
-    y += x
-    return module.relu(module.norm(y)) + y
-
-
-def in_place_and_forgotten(module, x):
-    x = module.a(x)
-    F.relu_(x)
-    x.mul_(2).add_(0.5)
-    return F.max_pool2d(x, 2)
-
-
-def in_place_on_what_dropout_gives(module, x):
-    """In inference dropout gives the array that it is given."""
-    x = module.a(x)
-    module.drop(x).relu_()
-    return x
-
-
-def in_place_on_another_name(module, x):
-    x = module.a(x)
-    same = module.same(x)
-    F.relu(same, inplace=True)
-    return x + same
-
-
-@pytest.mark.parametrize(
-    "forward",
-    [preactivated, in_place_and_forgotten, in_place_on_what_dropout_gives, in_place_on_another_name],
-    ids=lambda f: f.__name__,
-)
-def test_what_is_changed_in_place_is_changed_for_all(forward):
-    parts = {"a": conv(), "b": nn.Conv2d(4, 4, 3, padding=1), "norm": nn.BatchNorm2d(4), "relu": nn.ReLU(inplace=True)}
-    module = randomized(Code(forward, **parts, drop=nn.Dropout(), same=nn.Identity()))
-    x, tx = images(SHAPE)
-    with torch.no_grad():
-        close(npzf.from_torch(module, SHAPE).forward(x), nhwc(module(tx)), TORCH)
-
-
-def test_what_is_not_used_is_left_out():
-    def forward(module, x):
-        y = module.a(x)
-        module.kept = torch.sigmoid(y).detach()  # as hooks that look at activations do
-        return y
-
-    assert list(converted(Code(forward, a=conv())).layers) == ["a"]
-
-
-class Options(nn.Module):
-    """A forward with assertions, and options that it takes its defaults of."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = conv()
-        self.input_shape, self.classes, self.preprocessing = (3, 9, 8), ("cat",), lambda pixels: pixels / 255
-
-    def forward(self, x, features: bool = False, *, mask=None, scale: float = 2.0):
-        assert x.shape[1] == 3, "expected RGB"
-        count, _, height, _ = x.shape
-        assert count > 0 and height == 9
-        if features:
-            return x
-        x = self.conv(x)
-        if mask is not None:
-            x = x * mask
-        return (x * scale).relu()
-
-
-def test_options_and_assertions_of_a_forward():
-    net = converted(Options())
-    assert net.classes is None and net.preprocessing.mean is None  # attributes of that name may mean anything
-    assert net.input_shape == SHAPE
-
-
-def test_modules_and_functions_of_ones_own_are_looked_into():
-    class Own(nn.Conv2d):
-        def forward(self, x):
-            return F.relu(super().forward(x)) * 0.1
-
-    net = converted(nn.Sequential(Own(3, 4, 3), nn.ModuleDict({"a": conv(5, 4)})["a"]))
-    assert len(kinds(net, Conv)) == 2
-
-
-def test_python_numbers_keep_their_digits():
-    converted(Code(lambda m, x: m.a(x).relu() * 0.1 + 0.3, a=conv()))
-    converted(Code(lambda m, x: sum([m.a(x), m.b(x)]) / 3, a=conv(), b=conv()))
-
-
-def test_an_average_over_rows_alone_is_a_pooling():
-    net = converted(Code(lambda m, x: m.a(x).mean(2, keepdim=True), a=conv()))
-    assert isinstance(net.layers["mean"], AveragePool) and net.shapes["mean"] == (1, 6, 4)
-
-
-def test_a_hook_of_a_module_does_not_matter_here():
-    module = nn.Sequential(conv(), nn.ReLU())
-    seen = []
-    module[0].register_forward_hook(lambda module, x, y: seen.append(y.shape))
-    converted(module)
 
 
 # Numbers and modes

@@ -135,6 +135,7 @@ FORWARDS = [
     (lambda m, x: x.clamp(0, 6), f"node 'clamp' clamps to 0 and 6, {NO_LAYER}"),
     (lambda m, x: m.a(x).half(), f"node 'half' is half, {NO_LAYER}"),
     (lambda m, x: m.a(x).to(torch.bfloat16), f"node 'to' rounds to torch.bfloat16, {NO_LAYER}"),
+    (lambda m, x: m.a(x).double().float(), f"node 'float_1' rounds to torch.float32, {NO_LAYER}"),
     (lambda m, x: m.a(x).detach(), f"node 'detach' is detach, {NO_LAYER}"),
     (
         lambda m, x: F.batch_norm(x, torch.zeros(3), torch.ones(3), training=True),
@@ -165,7 +166,7 @@ def test_modules(module, message):
 
 @pytest.mark.parametrize(("forward", "message"), FORWARDS, ids=[message[:50] for _, message in FORWARDS])
 def test_forwards(forward, message):
-    refused(message, code(forward), SHAPE)
+    refused(message, code(forward).double(), SHAPE)
 
 
 def test_a_view_of_what_is_changed_in_place():
