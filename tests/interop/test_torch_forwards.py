@@ -1,5 +1,7 @@
 """What a forward in code does, taken from PyTorch: in place, by options and assertions, with shapes and constants."""
 
+import logging
+
 import pytest
 from assertions import TORCH, close
 
@@ -125,11 +127,13 @@ def test_an_average_over_rows_alone_is_a_pooling():
     assert isinstance(net.layers["mean"], AveragePool) and net.shapes["mean"] == (1, 6, 4)
 
 
-def test_a_hook_of_a_module_does_not_matter_here():
+def test_hooks_are_left_out_and_this_is_said(caplog):
     module = nn.Sequential(conv(), nn.ReLU())
     seen = []
     module[0].register_forward_hook(lambda module, x, y: seen.append(y.shape))
-    converted(module)
+    with caplog.at_level(logging.INFO):
+        converted(module)
+    assert [record.getMessage()[:22] for record in caplog.records] == ["hooks of 0 are left ou"]
 
 
 # Shapes
