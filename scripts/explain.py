@@ -1,7 +1,7 @@
 """Explains one photograph: its classes, what they depend on, and what it excites in each layer.
 
 Prints the most probable classes and writes one picture, OUT: the classes, the maps of figure 7 for the first of them, and the
-projections of figure 2 for the strongest maps.
+projections of figure 2 for the strongest maps. A net without classes, such as the convolutions of VGG-16, is only asked for these.
 """
 
 from __future__ import annotations
@@ -24,11 +24,14 @@ def main(args: argparse.Namespace) -> None:
     net = cli.load_net(args)
     photograph = cli.photograph(net, args.image)
     x = net.preprocessing.apply(photograph[None])
-    p = npzf.predict(net, x)[0]
+    has_classes = len(net.shapes[net.scores_name]) == 1
+    p = npzf.predict(net, x)[0] if has_classes else np.empty(0)
     best = np.argsort(-p, kind="stable")[:CLASSES]
     names = [cli.class_name(net, int(k)) for k in best]
     for name, k in zip(names, best, strict=True):
         print(f"{p[k]:7.2%}  {name}")
+    if not has_classes:
+        print(f"no classes: the net ends in maps, {net.output_name}")
     layers = top_maps_of_image(net, x, args.layers or some_layers(net), count=args.maps)
     studies = [occlusion_map(net, x, int(k))[0] for k in best[:OCCLUDED]]
     for name, study in zip(names, studies, strict=False):

@@ -39,6 +39,15 @@ def test_draws_one_picture(files):
     assert width > 1000 and height > 1000
 
 
+def test_a_net_without_classes_is_asked_what_it_sees(files):
+    npzf.truncated(npzf.small_zfnet(3, 64, seed=1), "pool5").save(files / "maps.h5")
+    out = files / "out" / "maps.png"
+    done = run(files / "maps.h5", files / "photo.png", "--out", out, "--maps", 9, "--layers", "conv5")
+    assert done.returncode == 0, done.stderr
+    assert "no classes: the net ends in maps, pool5" in done.stdout
+    assert np.asarray(Image.open(out).convert("L")).std() > 10
+
+
 def test_bad_input_is_one_line(files):
     (files / "text.jpg").write_text("no picture")
     cases = [

@@ -29,17 +29,18 @@ def explain_figure(
 ) -> Path:
     """Draws one photograph, uint8 (H, W, 3), and what a net makes of it, as a PNG; returns the path.
 
-    names, probabilities: its most probable classes, most probable first; occlusions: one for each of the first of these classes;
-    layers: the strongest maps of this one image in each layer, lowest first. OSError if the file cannot be written.
+    names, probabilities: its most probable classes, most probable first, none for a net without; occlusions: one for each of the
+    first of these classes; layers: the strongest maps of this one image in each layer, lowest first. OSError if the file cannot be written.
     """
     height, width = photograph.shape[:2]
-    columns = 2 + len(occlusions)
+    columns = 1 + bool(len(names)) + len(occlusions)
     with style():
-        figure = new_figure(3.2 * columns, 3.6 + 1.35 * len(layers))
+        figure = new_figure(3.2 * max(columns, 2), 3.6 + 1.35 * len(layers))
         rows = figure.add_gridspec(1 + len(layers), 1, height_ratios=[3.2, *[1.1] * len(layers)], hspace=0.35)
         panels = rows[0].subgridspec(1, columns).subplots(squeeze=False)[0]
         panels[0].imshow(photograph, extent=(0, width, height, 0), interpolation="antialiased")
-        _bars(panels[1], names, probabilities)
+        if len(names):
+            _bars(panels[1], names, probabilities)
         for axes, study, name in zip(panels[2:], occlusions, names, strict=False):
             heat_map(axes, study.probability, study.centres_y, study.centres_x, (height, width), (0, 1))
             axes.set_title(f"probability of {name}\nwith a square there", loc="left", parse_math=False)
@@ -49,7 +50,8 @@ def explain_figure(
             axes = figure.add_subplot(rows[k])
             axes.imshow(_strip(layer), interpolation="antialiased")
             maps = ", ".join(map(str, layer.maps[0]))
-            axes.set_title(f"{layer.layer}: projections of its strongest maps, {maps}, and the patches that they see", loc="left")
+            title = f"{layer.layer}: projections of its strongest maps, {maps}, and the patches that they see"
+            axes.set_title(title, loc="left", parse_math=False)
             axes.axis("off")
         return save_figure(figure, path)
 

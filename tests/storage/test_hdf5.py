@@ -28,7 +28,9 @@ TABLE = [  # every kind of layer, no argument left at its default
     ("average", layers.AveragePool((1, 2), (2, 1), pad=(0, 1), ceil=True, count_padding=False)),
     ("sum", layers.Add(), ("average", "average")),
     ("drop", layers.Dropout(0.3)),
-    ("flatten", layers.Flatten()),
+    ("affine", layers.Affine()),
+    ("zeros", layers.ZeroPad((1, 0, 2, 1))),
+    ("flatten", layers.Flatten(channels_first=True)),
     ("fc", layers.FullyConnected(3)),
     ("softmax", layers.Softmax()),
 ]
