@@ -27,7 +27,7 @@ def main(args: argparse.Namespace) -> None:
     if not args.clip > 0:
         raise ValueError(f"--clip is {args.clip:g}, expected more than 0")
     names = distinct_names([Path(path) for path in args.nets])
-    nets = [cli.load_net(args, path) for path in args.nets]
+    nets = cli.load_nets(args)
     noise = noise_shares()
     for depth in args.depths:
         diagnoses = [diagnose(net, depth, args) for net in nets]
@@ -74,7 +74,7 @@ def table(depth: int, names: list[str], diagnoses: list[LayerDiagnosis], noise: 
 
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("architecture", __doc__, "runs/zfnet/best.h5 runs/krizhevsky/best.h5 --images photos/val")
-    made.add_argument("nets", nargs="+", metavar="net", help="networks saved by npzf, .h5, to be compared")
+    cli.add_net(made, several=True)
     made.add_argument("--depths", nargs="+", type=int, default=[1, 2], help="which convolutions, from 1 (default 1 2)")
     made.add_argument("--clip", type=float, default=FILTER_RMS, help=f"RMS limit of the clip (default {FILTER_RMS}, the paper's)")
     cli.add_images(made, "--images", labels=False, batch=32)

@@ -15,6 +15,9 @@ import npzf
 from npzf.backend import CudaError, describe
 from npzf.data import ClassFolders, ImageFolder, PackedImages, SquareImages, centre_crop, decode, embedded_images, square
 from npzf.data import resized_side as default_side
+from npzf.interop.inputs import CHANNELS, RANGES
+from npzf.interop.net_files import ARCHITECTURES, NetOptions, read_net
+from npzf.interop.ready_nets import SOURCES
 
 EMBEDDED = "embedded"
 LAYERS = "every convolution; in a net with branches the first one, and where branches meet"
@@ -44,7 +47,8 @@ def run(main: Callable[[argparse.Namespace], None], options: argparse.ArgumentPa
     """Parses the command line, prints the device, runs main; errors that name their cause become one line and exit status 2."""
     args = options.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    logging.getLogger("matplotlib").setLevel(logging.WARNING)
+    for quiet in ("matplotlib", "npzf.interop.state"):  # npzf convert alone says which weights became which
+        logging.getLogger(quiet).setLevel(logging.WARNING)
     try:
         if args.threads is not None:
             npzf.set_threads(args.threads)
@@ -61,8 +65,23 @@ def run(main: Callable[[argparse.Namespace], None], options: argparse.ArgumentPa
 # Options, in the order in which commands take them: the net first, then images.
 
 
-def add_net(options: argparse.ArgumentParser, what: str = "network saved by npzf, .h5") -> None:
-    options.add_argument("net", help=what)
+def add_net(options: argparse.ArgumentParser, needs: str = "", *, several: bool = False) -> None:
+    """One net, or several to be compared, and what is to be said of nets that npzf has not written; needs: what it must have."""
+    kinds = f".h5 or .onnx, weights with --net, or one of {', '.join(SOURCES)}, fetched once"
+    if several:
+        options.add_argument("nets", nargs="+", metavar="net", help=f"networks to be compared: {kinds}")
+    else:
+        options.add_argument("net", help=f"network{needs}: {kinds}")
+    group = options.add_argument_group("nets from elsewhere", "what such a file does not say itself; npzf convert remembers it")
+    group.add_argument(
+        "--mean", nargs="+", type=float, metavar="M", help="subtracted: a number, or one a channel, in its own order"
+    )
+    group.add_argument("--std", nargs="+", type=float, metavar="S", help="divided by, the same (default 1)")
+    group.add_argument("--range", type=int, choices=RANGES, help="largest value of a pixel that the net was fed")
+    group.add_argument("--channels", choices=CHANNELS, help="their order")
+    group.add_argument("--classes", metavar="FILE", help="names of the classes, one a line")
+    words = "the net that weights .pth .pt .safetensors .npz .h5 are for"
+    group.add_argument("--net", dest="architecture", choices=sorted(ARCHITECTURES), help=words)
 
 
 def add_image(options: argparse.ArgumentParser) -> None:
@@ -157,10 +176,25 @@ def add_out(options: argparse.ArgumentParser, default: str | None, what: str = "
 # What the arguments name.
 
 
-def load_net(args: argparse.Namespace, path: str | Path | None = None) -> npzf.Network:
-    """The net args.net, or that of another path, where and as the options say."""
-    net = npzf.load(args.net if path is None else path).to(args.device, args.precision)
-    net.ops = args.ops
+def load_net(args: argparse.Namespace) -> npzf.Network:
+    """The net that args.net names, where and as the options say."""
+    return placed(read_net(args.net, net_options(args)), args)
+
+
+def load_nets(args: argparse.Namespace) -> list[npzf.Network]:
+    """The nets that args.nets name; the options are those of all that do not know their input."""
+    options = net_options(args)
+    return [placed(read_net(net, options, shared=len(args.nets) > 1), args) for net in args.nets]
+
+
+def net_options(args: argparse.Namespace) -> NetOptions:
+    """What the command line says of nets from elsewhere."""
+    return NetOptions(args.architecture, args.mean, args.std, args.range, args.channels, args.classes)
+
+
+def placed(net: npzf.Network, args: argparse.Namespace) -> npzf.Network:
+    """The net on its device, with its operations."""
+    net.to(args.device, args.precision).ops = args.ops
     return net
 
 

@@ -75,7 +75,7 @@ def model(net: npzf.Network, x: np.ndarray, label: int, steps: int) -> np.ndarra
 
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("compare", __doc__, "runs/photos/best.h5 dog.jpg --layer relu5 --map 12")
-    cli.add_net(made, "network saved by npzf, .h5, with class scores")
+    cli.add_net(made, " with class scores")
     cli.add_image(made)
     cli.add_layer(made, "layer of the unit and of Grad-CAM (default: the last with maps, below its pooling)")
     made.add_argument("--map", type=int, help="map of the unit, taken where it is strongest (default: the strongest map)")

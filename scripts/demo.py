@@ -58,7 +58,7 @@ def main(args: argparse.Namespace) -> None:
     evolution = Evolution(net, training, net.convolutions[1:])
     trainer = Trainer(net, training, validation, out, CONFIG)
     trainer.run(lambda t: evolution.add(net, t.epoch) if t.epoch in EPOCHS else None)
-    net = cli.load_net(args, out / "best.h5")
+    net = cli.placed(npzf.load(out / "best.h5"), args)
     accuracy = 100 - evaluate(net, validation).error
     print(f"validation accuracy {accuracy:.1f} % with the best epoch's net; drawing", flush=True)
     tops = top_activations(net, validation, net.convolutions)

@@ -25,7 +25,7 @@ def main(args: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("evaluate", __doc__, "runs/demo/best.h5 embedded --crops 10")
-    cli.add_net(made, "network saved by npzf, .h5, with class scores")
+    cli.add_net(made, " with class scores")
     cli.add_images(made, labels=True, batch=128)
     made.add_argument("--crops", type=int, choices=[1, 10], default=1, help="1: the centre; 10: as in the paper (default 1)")
     return made

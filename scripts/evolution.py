@@ -10,6 +10,7 @@ import argparse
 
 import cli
 
+import npzf
 from npzf.render import save_evolution
 from npzf.studies import Evolution
 
@@ -18,12 +19,12 @@ def main(args: argparse.Namespace) -> None:
     files = cli.epoch_files(args.run)
     if not files:
         raise ValueError(f"{args.run} has no epochs/*.h5, expected nets that npzf train --keep has kept")
-    first = cli.load_net(args, next(iter(files.values())))
+    first = cli.placed(npzf.load(next(iter(files.values()))), args)
     images = cli.square_images(args.images, args.split, first, args.resize, labels=False)
     evolution = Evolution(first, images, args.layers or first.main_layers, maps=args.maps, seed=args.seed)
     print(f"searching {len(images)} images for the strongest activation of each map, in nets of {len(files)} epochs")
     for epoch, path in files.items():
-        evolution.add(cli.load_net(args, path), epoch, batch=args.batch)
+        evolution.add(cli.placed(npzf.load(path), args), epoch, batch=args.batch)
         print(f"epoch {epoch}: {path}", flush=True)
     for layer in evolution.maps:
         print(*save_evolution(evolution, layer, args.out, args.animation))

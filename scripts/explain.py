@@ -1,7 +1,7 @@
 """Explains one photograph: its classes, what they depend on, and what it excites in each layer.
 
 Prints the most probable classes and writes one picture, OUT: the classes, the maps of figure 7 for the first of them, and the
-projections of figure 2 for the strongest maps. A net without classes, such as the convolutions of VGG-16, is only asked for these.
+projections of figure 2 for the strongest maps. A net without classes, such as VGG-16 up to pool5, is asked for these alone.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def some_layers(net: npzf.Network) -> list[str]:
 
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("explain", __doc__, "runs/photos/best.h5 dog.jpg --layers conv2 conv5")
-    cli.add_net(made, "network saved by npzf, .h5, with class scores")
+    cli.add_net(made, " with class scores")
     cli.add_image(made)
     cli.add_layers(made, f"up to {LAYERS} of the main ones")
     cli.add_maps(made, 6, "maps of each layer, those with the largest activations")

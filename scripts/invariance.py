@@ -59,7 +59,7 @@ def report(study: TransformationCurves, names: Sequence[str]) -> None:
 
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("invariance", __doc__, "runs/photos/best.h5 dog.jpg cat.jpg --labels 3 1 --out runs/invariance.png")
-    cli.add_net(made, "network saved by npzf, .h5, with class scores")
+    cli.add_net(made, " with class scores")
     made.add_argument("images", nargs="+", help="up to seven photographs of any size; the paper has five")
     made.add_argument("--labels", nargs="+", type=int, help="true class of each, as a number (default: the net's prediction)")
     made.add_argument("--low", metavar="LAYER", help="the low layer (default: what the second filters see, the paper's layer 1)")

@@ -69,7 +69,7 @@ def is_file(path: str, name: str) -> bool:
 
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("occlusion", __doc__, "runs/photos/best.h5 dog.jpg --others photos/val")
-    cli.add_net(made, "network saved by npzf, .h5, with class scores")
+    cli.add_net(made, " with class scores")
     cli.add_image(made)
     cli.add_label(made)
     cli.add_layer(made, "layer whose strongest map is followed (default: the last with maps, the paper's 5)")

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from npzf.interop.inputs import set_input
 from npzf.interop.packages import required
 from npzf.interop.ready_nets import pretrained
 from npzf.interop.state import load_state, save_state
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
     from torch import nn
 
-__all__ = ["from_onnx", "from_torch", "load_state", "pretrained", "save_state", "to_onnx", "to_torch"]
+__all__ = ["from_onnx", "from_torch", "load_state", "pretrained", "save_state", "set_input", "to_onnx", "to_torch"]
 
 
 def from_torch(module: nn.Module, input_shape: Sequence[int] | None = None) -> Network:

@@ -16,15 +16,15 @@ RANGES = (1, 255)
 Numbers = float | Sequence[float] | np.ndarray
 
 
-def set_input(net: Network, mean: Numbers, std: Numbers = 1.0, *, most: int, channels: str = "rgb") -> None:
-    """Sets how pixels become the net's input: (pixels * most / 255 - mean) / std, pixels in [0, 255].
+def set_input(net: Network, mean: Numbers, std: Numbers = 1.0, *, pixel_range: int, channels: str = "rgb") -> None:
+    """Sets how pixels become the net's input: (pixels * pixel_range / 255 - mean) / std, pixels in [0, 255].
 
-    mean, std: a number, or one for each channel in the net's own order. most: the largest value of its pixels, 1 or 255.
+    mean, std: a number, or one for each channel in the net's own order. pixel_range: the largest value of its pixels, 1 or 255.
     channels: the order that the net was trained on, "rgb" or "bgr"; a net of "bgr" is turned round and takes RGB from then, with
     the same result. ValueError for other values, or for a net that cannot be turned; it is left as it was.
     """
-    if most not in RANGES:
-        raise ValueError(f"range is {most}, expected 1 or 255: the largest value of a pixel that the net was fed")
+    if pixel_range not in RANGES:
+        raise ValueError(f"range is {pixel_range}, expected 1 or 255: the largest value of a pixel that the net was fed")
     if channels not in CHANNELS:
         raise ValueError(f"channels is {channels!r}, expected 'rgb' or 'bgr'")
     count = net.input_shape[2]
@@ -33,7 +33,7 @@ def set_input(net: Network, mean: Numbers, std: Numbers = 1.0, *, most: int, cha
     values = [_numbers(name, value, count)[:: -1 if channels == "bgr" else 1] for name, value in (("mean", mean), ("std", std))]
     if not (values[1] > 0).all():
         raise ValueError(f"std is {std}, expected positive numbers")
-    preprocessing = Preprocessing(values[0] * (255 / most), values[1] * (255 / most))
+    preprocessing = Preprocessing(values[0] * (255 / pixel_range), values[1] * (255 / pixel_range))
     preprocessing.check(net.input_shape)
     if channels == "bgr":
         reverse_channels(net)
@@ -80,3 +80,18 @@ def _numbers(name: str, value: Numbers, count: int) -> np.ndarray:
     if numbers.shape not in ((1,), (count,)) or not np.isfinite(numbers).all():
         raise ValueError(f"{name} is {value}, expected one finite number, or {count}: one a channel")
     return np.broadcast_to(numbers, (count,))
+
+
+def input_words(net: Network) -> str:
+    """What the net is fed, in words, such as "RGB, (pixels - 124 116 104) / 58 57 57, pixels in [0, 255]"."""
+    channels = {1: "grey", 3: "RGB"}.get(net.input_shape[2], f"{net.input_shape[2]} channels")
+    mean, std = net.preprocessing.mean, net.preprocessing.std
+    words = "0" if mean is None else "the mean image" if np.ndim(mean) == 3 else _list(mean)
+    return f"{channels}, (pixels - {words}) / {_list(std)}, pixels in [0, 255]"
+
+
+def _list(numbers: Numbers) -> str:
+    """Numbers with four digits, one if all are the same."""
+    different = np.unique(numbers)
+    values = different if len(different) == 1 else np.asarray(numbers)
+    return " ".join(f"{value:.4g}" for value in values)

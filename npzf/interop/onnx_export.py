@@ -60,8 +60,7 @@ def _metadata(net: Network) -> dict[str, str]:
         stored["classes"] = list(net.classes)
     if net.preprocessing.mean is not None:
         stored["mean"] = np.asarray(net.preprocessing.mean).tolist()
-    if np.any(np.asarray(net.preprocessing.std) != 1):
-        stored["std"] = np.asarray(net.preprocessing.std).tolist()
+    stored["std"] = np.asarray(net.preprocessing.std).tolist()  # always: it says that the net's input is known
     return {f"npzf.{key}": json.dumps(value, ensure_ascii=False) for key, value in stored.items()}
 
 

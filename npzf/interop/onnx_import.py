@@ -38,6 +38,12 @@ def from_onnx(path: str | Path | bytes | onnx.ModelProto, input_shape: Sequence[
     return net
 
 
+def says_input(path: str | Path) -> bool:
+    """Whether a model says what its net is fed, as those of to_onnx do."""
+    model = OnnxFile(path).model
+    return any(metadata(model, key) is not None for key in ("mean", "std"))
+
+
 def _read_metadata(net: Network, classes: Any, mean: Any, std: Any) -> None:
     """Sets class names and preprocessing, where the model has them."""
     if classes is not None:

@@ -83,7 +83,7 @@ LPIPS = {
     "sha256": "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
     "licence": "BSD, as the package says",
     "input_shape": (224, 224, 3),
-    "fed": {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "most": 1},  # torchvision's
+    "fed": {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "pixel_range": 1},  # torchvision's
 }
 SOURCES: dict[str, Source] = {
     "alexnet": Source(
@@ -101,7 +101,7 @@ SOURCES: dict[str, Source] = {
         arrays=_of_names,
         rows=models.squeezenet_rows,
         input_shape=(227, 227, 3),
-        fed={"mean": (103.939, 116.779, 123.68), "most": 255, "channels": "bgr"},
+        fed={"mean": (103.939, 116.779, 123.68), "pixel_range": 255, "channels": "bgr"},
         has_classes=True,
     ),
     "vgg16": Source(

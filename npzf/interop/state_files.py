@@ -136,13 +136,13 @@ def _fed(file: h5py.File) -> dict[str, Any]:
     fed = FED.fullmatch(text)
     if fed is None:
         raise ValueError(f"{file.filename}: its input is {text!r}, expected something like 'RGB in [0,1], minus mean, over std'")
-    channels, most, divided = fed.groups()
+    channels, pixel_range, divided = fed.groups()
     said = {"mean": file.attrs.get("mean"), "std": file.attrs.get("std") if divided else 1.0}
     for name, value in said.items():
         numbers = np.asarray(value)
         if numbers.dtype.kind not in "fiu" or not np.isfinite(numbers).all():
             raise ValueError(f"{file.filename}: its attribute {name!r} is {value}, expected numbers, one a channel")
-    return said | {"most": int(most), "channels": channels.lower()}
+    return said | {"pixel_range": int(pixel_range), "channels": channels.lower()}
 
 
 READERS: dict[str, Callable[[Path], StateFile]] = {

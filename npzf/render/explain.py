@@ -30,7 +30,7 @@ def explain_figure(
     """Draws one photograph, uint8 (H, W, 3), and what a net makes of it, as a PNG; returns the path.
 
     names, probabilities: its most probable classes, most probable first, none for a net without; occlusions: one for each of the
-    first of these classes; layers: the strongest maps of this one image in each layer, lowest first. OSError if the file cannot be written.
+    first of these; layers: the strongest maps of this image in each layer, lowest first. OSError if it cannot be written.
     """
     height, width = photograph.shape[:2]
     columns = 1 + bool(len(names)) + len(occlusions)

@@ -80,7 +80,7 @@ def archive(folder, member, marker):
         arrays=ready_nets._of_flax("Net_0"),
         rows=lambda: ROWS,
         input_shape=(8, 8, 3),
-        fed={"mean": (0.25, 0.5, 0.75), "std": 0.5, "most": 1, "channels": "bgr"},
+        fed={"mean": (0.25, 0.5, 0.75), "std": 0.5, "pixel_range": 1, "channels": "bgr"},
     )
     return path, source
 

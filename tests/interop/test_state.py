@@ -314,7 +314,7 @@ def test_torchvisions_names_from_every_format(tmp_path, make):
 
 def test_a_turned_net_gives_the_same(tmp_path):
     net, turned = small(1), small(1)
-    set_input(turned, (1.0, 2.0, 3.0), 2.0, most=255, channels="bgr")
+    set_input(turned, (1.0, 2.0, 3.0), 2.0, pixel_range=255, channels="bgr")
     x = normal(2, 6, 6, 3)
     np.testing.assert_allclose(turned.forward(x), net.forward(x[..., ::-1]), rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(turned.preprocessing.mean, [3, 2, 1])
