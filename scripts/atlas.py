@@ -8,7 +8,6 @@ written.
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from tqdm import tqdm
 
 import npzf
 from npzf.data import ImageSet, SquareImages, evaluation_batches
-from npzf.render import atlas
+from npzf.render import atlas, file_names
 from npzf.studies import MapStatistics, map_statistics, projections_and_patches
 
 TOGETHER = 4 * atlas.GROUP  # maps projected in one call: an image in the top lists of several of them goes forward once
@@ -65,11 +64,11 @@ def draw_layers(
     net: npzf.Network, images: SquareImages, statistics: MapStatistics, layers: Sequence[str], out: Path
 ) -> list[dict]:
     """Projects the strongest activations of all maps, writes the sheets, and returns what the page says of each layer."""
-    entries = []
+    entries, names = [], file_names(layers)
     with tqdm(total=sum(net.shapes[layer][-1] for layer in layers), desc="projecting", unit="map", disable=None) as bar:
         for number, layer in enumerate(layers, 1):
             top, side = statistics.layers[layer].top, atlas.patch_side(net, layer)
-            stem, scales = f"{number:02d}-{re.sub(r'[^A-Za-z0-9]+', '-', layer)}", []
+            stem, scales = f"{number:02d}-{names[layer]}", []
             for start in range(0, len(top.values), TOGETHER):
                 maps = range(start, min(start + TOGETHER, len(top.values)))
                 projections, patches = projections_and_patches(net, images, layer, top, maps)

@@ -13,7 +13,17 @@ import numpy as np
 
 import npzf
 from npzf.backend import CudaError, describe
-from npzf.data import ClassFolders, ImageFolder, PackedImages, SquareImages, centre_crop, decode, embedded_images, square
+from npzf.data import (
+    ClassFolders,
+    ImageFolder,
+    PackedImages,
+    SquareImages,
+    centre_crop,
+    decode,
+    embedded_images,
+    luminance,
+    square,
+)
 from npzf.data import resized_side as default_side
 from npzf.interop.inputs import CHANNELS, RANGES
 from npzf.interop.net_files import ARCHITECTURES, NetOptions, read_net
@@ -224,14 +234,21 @@ def square_images(where: str, split: str | None, net: npzf.Network, resize: int 
     side = default_side(net) if resize is None else resize
     if side < size:
         raise ValueError(f"--resize is {side}, expected at least the crop of {size} pixels that the net takes")
-    return SquareImages(image_set(where, split, labels), side)
+    return SquareImages(image_set(where, split, labels), side, channels=net.input_shape[2])
 
 
 def photograph(net: npzf.Network, path: str | Path) -> np.ndarray:
-    """The centre square of a photograph, resized for the net: uint8 (H, W, 3), the net's input size; prints its sizes."""
-    pixels, size = decode(path), net.input_shape[:2]
-    print(f"{path}: centre square of {pixels.shape[1]} x {pixels.shape[0]} pixels, resized to {size[1]} x {size[0]}")
-    return centre_crop(square(pixels, max(size))[None], size)[0]
+    """The centre square of a photograph, resized for the net: uint8 (H, W, C), the net's input shape; prints its sizes.
+
+    It becomes grey for a net of one channel. ValueError for a net that takes no images.
+    """
+    pixels, size, channels = decode(path), net.input_shape[:2], net.input_shape[2]
+    if channels not in (1, 3):
+        raise ValueError(f"input_shape of the net is {net.input_shape}, expected 3 channels for images, or 1 for grey ones")
+    grey = ", grey" if channels == 1 else ""
+    print(f"{path}: centre square of {pixels.shape[1]} x {pixels.shape[0]} pixels, resized to {size[1]} x {size[0]}{grey}")
+    cropped = centre_crop(square(pixels, max(size))[None], size)[0]
+    return luminance(cropped) if channels == 1 else cropped
 
 
 def class_name(net: npzf.Network, label: int) -> str:

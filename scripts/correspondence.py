@@ -11,6 +11,7 @@ import cli
 import numpy as np
 
 import npzf
+from npzf.data import luminance
 from npzf.render import grid, save_png
 from npzf.studies import sign_changes
 from npzf.studies.correspondence import PAPER, SIZE, SignChanges, mask, read_landmarks
@@ -22,6 +23,8 @@ def main(args: argparse.Namespace) -> None:
     side = net.input_shape[0]
     size = round(side * SIZE) if args.size is None else args.size
     photographs, parts = read_landmarks(args.landmarks, side)
+    if net.input_shape[2] == 1:
+        photographs = luminance(photographs)
     x = net.preprocessing.apply(photographs)
     tables = sign_changes(net, x, parts, args.layers, size=size, random_sets=args.random_sets, seed=args.seed)
     pairs = len(x) * (len(x) - 1) // 2

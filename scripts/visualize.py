@@ -13,7 +13,16 @@ from pathlib import Path
 import cli
 
 from npzf.data import evaluation_batches
-from npzf.render import OVERVIEW_MAPS, most_active_maps, overview, projection_sheet, save_filters, save_png, save_tiles
+from npzf.render import (
+    OVERVIEW_MAPS,
+    file_names,
+    most_active_maps,
+    overview,
+    projection_sheet,
+    save_filters,
+    save_png,
+    save_tiles,
+)
 from npzf.studies import projections_and_patches, top_activations
 
 SHEET = 64  # maps on a sheet, at most: neither memory nor pictures grow with the number of maps
@@ -31,16 +40,17 @@ def main(args: argparse.Namespace) -> None:
     tops = top_activations(net, batches, layers, count=args.count, state_file=state_file)
     cli.report_failures(images)
     print(save_filters(net, out / "filters.png"))
+    plain = file_names(layers)
     for layer, top in tops.items():
         maps = most_active_maps(top, args.maps or len(top.values))
         for start in range(0, len(maps), SHEET):
             shown = maps[start : start + SHEET]
             blocks = projections_and_patches(net, images, layer, top, shown)
             number = f"_{shown[0]:04d}" if len(maps) > SHEET else ""
-            path = out / f"top_{layer.replace('/', '_')}{number}.png"
+            path = out / f"top_{plain[layer]}{number}.png"
             print(save_png(projection_sheet(top, shown, *blocks), path, layer=layer))
             if args.tiles:
-                tiles = save_tiles(out / "tiles", layer, shown, top, *blocks, images.source.name)
+                tiles = save_tiles(out / "tiles", layer, shown, top, *blocks, images.source.name, plain[layer])
                 print(f"{out / 'tiles'}: {len(tiles)} files of {layer}")
     few = {name: most_active_maps(top, OVERVIEW_MAPS) for name, top in tops.items()}
     pictures = {name: projections_and_patches(net, images, name, tops[name], maps) for name, maps in few.items()}

@@ -371,6 +371,8 @@ def test_bad_checkpoints_are_refused_in_one_line(images, trained, tmp_path, scri
     damage(path)
     if script == "train":
         refuses(named, script, images / "train", images / "validation", "--resume", path)
+    elif damage is foreign:  # other commands take weights too
+        refuses("holds weights without a net, expected --net NAME", script, path, images / "validation")
     else:
         refuses(named, script, path, images / "validation")
 

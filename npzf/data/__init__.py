@@ -10,7 +10,7 @@ From a set to a net:
 
 from npzf.data.batches import EvaluationBatches, TenCropBatches, TrainingBatches, mean_image
 from npzf.data.class_folders import ClassFolders
-from npzf.data.crops import centre_crop, random_crops, square, ten_crops
+from npzf.data.crops import centre_crop, luminance, random_crops, square, ten_crops
 from npzf.data.decode import DecodeError, decode
 from npzf.data.embedded import embedded_images
 from npzf.data.image_files import ImageFiles
@@ -40,6 +40,7 @@ __all__ = [
     "embedded_images",
     "evaluation_batches",
     "fit_to_net",
+    "luminance",
     "mean_image",
     "one_class_each",
     "random_crops",

@@ -118,11 +118,11 @@ class TenCropBatches(EvaluationBatches):
 
 
 def mean_image(images: SquareImages, size: Size) -> np.ndarray:
-    """Per-pixel mean of the centre crops, float32 (rows, columns, 3) in [0, 255] (section 3).
+    """Per-pixel mean of the centre crops, float32 (rows, columns, C) in [0, 255] (section 3).
 
     ValueError if size is above the images' side.
     """
-    total, count = np.zeros((*pair(size), 3)), 0
+    total, count = np.zeros((*pair(size), images.channels)), 0
     for x, _, _ in EvaluationBatches(images, size):
         total += x.sum(axis=0, dtype=np.float64)
         count += len(x)
@@ -153,4 +153,4 @@ def _check(images: SquareImages, size: Size, batch: int, preprocessing: Preproce
     rows, columns = pair(size)
     if not 1 <= min(rows, columns) <= max(rows, columns) <= images.side:
         raise ValueError(f"size is {size} pixels, expected 1 to {images.side}, the side of the images")
-    preprocessing.check((rows, columns, 3))
+    preprocessing.check((rows, columns, images.channels))

@@ -30,6 +30,12 @@ def square(image: np.ndarray, side: int) -> np.ndarray:
     return np.array(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR, box=box))
 
 
+def luminance(images: np.ndarray) -> np.ndarray:
+    """RGB as grey, for nets of one channel: uint8 (..., 3) -> (..., 1), the luma of ITU-R 601, as Pillow rounds it."""
+    weights = np.array([19595, 38470, 7471], np.uint32)  # of 65536: 0.299, 0.587, 0.114
+    return ((images @ weights + 0x8000) >> 16).astype(np.uint8)[..., None]
+
+
 def centre_crop(images: np.ndarray, size: Size) -> np.ndarray:
     """Centre of each image, a view: (N, H, W, C) -> (N, rows, columns, C); ValueError if the images are too small."""
     (rows, columns), (down, across) = _margins(images, size)

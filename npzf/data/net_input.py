@@ -23,17 +23,21 @@ def resized_side(net: Network) -> int:
 def fit_to_net(net: Network, images: ImageSet | SquareImages, side: int | None = None) -> SquareImages:
     """The images as squares for this net, resized to `side` pixels, by default resized_side(net); SquareImages as they are.
 
-    ValueError if crops of the net's input shape cannot be taken from them.
+    They are grey for a net of one channel. ValueError if crops of the net's input shape cannot be taken from them.
     """
+    rows, columns, channels = net.input_shape
+    if channels not in (1, 3):
+        raise ValueError(f"input_shape of the net is {net.input_shape}, expected 3 channels for images, or 1 for grey ones")
     if isinstance(images, SquareImages):
         resized = images
     elif isinstance(images, ImageSet):
-        resized = SquareImages(images, resized_side(net) if side is None else side)
+        resized = SquareImages(images, resized_side(net) if side is None else side, channels=channels)
     else:
         raise ValueError(f"images are {_described(images)}, expected an image set or SquareImages")
-    rows, columns, channels = net.input_shape
-    if channels != 3:
-        raise ValueError(f"input_shape of the net is {net.input_shape}, expected 3 channels for images: red, green and blue")
+    if resized.channels != channels:
+        raise ValueError(
+            f"channels of the images is {resized.channels}, expected {channels}, as the net: SquareImages(..., channels=)"
+        )
     if max(rows, columns) > resized.side:
         raise ValueError(f"side of the images is {resized.side}, expected at least {max(rows, columns)} pixels, the net's crop")
     return resized
@@ -42,7 +46,7 @@ def fit_to_net(net: Network, images: ImageSet | SquareImages, side: int | None =
 def evaluation_batches(
     net: Network, images: ImageSet | SquareImages | Iterable[Batch], batch: int = 128
 ) -> Batches | Iterable[Batch]:
-    """Centre crops of all images, preprocessed for this net: x (n, H, W, 3) with targets and indices.
+    """Centre crops of all images, preprocessed for this net: x (n, H, W, C) with targets and indices.
 
     images: an image set, resized as by fit_to_net; SquareImages; or batches, which are returned as they are. ValueError for
     anything else, or as fit_to_net.

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from npzf.data.crops import square
+from npzf.data.crops import luminance, square
 from npzf.data.decode import DecodeError
 from npzf.data.protocols import ImageSet
 from npzf.data.targets import checked_targets
@@ -23,24 +23,29 @@ log = logging.getLogger("npzf")
 class SquareImages:
     """Centre squares of `side` pixels of an image set, kept in memory if all of them fit in `limit` bytes.
 
+    channels: 3 for red, green and blue, or 1 for grey, as the net takes them.
+
     A larger set is decoded again at each visit. Images that cannot be decoded are logged once, left out, and listed in
-    `failures` (index -> message). ValueError if the set's targets do not have the form of ImageSet.targets.
+    `failures` (index -> message). ValueError for other channels, or if the set's targets do not have the form of
+    ImageSet.targets.
     """
 
-    def __init__(self, source: ImageSet, side: int, limit: int = 2**30):
+    def __init__(self, source: ImageSet, side: int, limit: int = 2**30, channels: int = 3):
+        if channels not in (1, 3):
+            raise ValueError(f"channels is {channels}, expected 3 for images, red, green and blue, or 1, grey")
         checked_targets(source)
-        self.source, self.side = source, side
+        self.source, self.side, self.channels = source, side, channels
         self.failures: dict[int, str] = {}
         self._decoded = np.zeros(len(source), bool)
-        fits = len(source) * side * side * 3 <= limit
-        self._squares = np.empty((len(source), side, side, 3), np.uint8) if fits else None
+        fits = len(source) * side * side * channels <= limit
+        self._squares = np.empty((len(source), side, side, channels), np.uint8) if fits else None
 
     def __len__(self) -> int:
         """Number of images, those included that cannot be decoded."""
         return len(self.source)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Those of the images that can be decoded: uint8 (n, side, side, 3), and their indices, int64 (n,).
+        """Those of the images that can be decoded: uint8 (n, side, side, channels), and their indices, int64 (n,).
 
         ValueError if more than 1 % of the set cannot be decoded.
         """
@@ -53,7 +58,7 @@ class SquareImages:
         good = indices[np.array([i not in self.failures for i in indices.tolist()], bool)]
         if self._squares is not None:
             return self._squares[good], good
-        pixels = np.empty((len(good), self.side, self.side, 3), np.uint8)
+        pixels = np.empty((len(good), self.side, self.side, self.channels), np.uint8)
         for n, i in enumerate(good.tolist()):
             pixels[n] = fresh[i]
         return pixels, good
@@ -76,7 +81,8 @@ class SquareImages:
     def _square(self, i: int) -> np.ndarray | str:
         """The square of image i, or why it cannot be decoded."""
         try:
-            return square(self.source.image(i), self.side)
+            pixels = square(self.source.image(i), self.side)
+            return luminance(pixels) if self.channels == 1 else pixels
         except DecodeError as error:
             return str(error)
 

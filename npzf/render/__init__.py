@@ -13,7 +13,7 @@ from npzf.render.optimum import GreatCircles, optimum_film, optimum_sheet
 from npzf.render.overlay import frame_patch, overlay_heatmap
 from npzf.render.page import Section, write_page
 from npzf.render.pictures import downscale, enlarge, grid, robust_scale, save_png, to_grey, to_grey_each, to_grey_robust
-from npzf.render.sheets import save_tiles
+from npzf.render.sheets import file_names, save_tiles
 
 __all__ = [
     "OVERVIEW_MAPS",
@@ -26,6 +26,7 @@ __all__ = [
     "downscale",
     "enlarge",
     "explain_figure",
+    "file_names",
     "filter_sheet",
     "frame_patch",
     "grid",

@@ -10,7 +10,7 @@ import numpy as np
 
 from npzf.layers import ProjectionRules, ReLU, Save
 from npzf.render.page import Section, write_page
-from npzf.render.pictures import enlarge, grid, save_png, to_grey_robust
+from npzf.render.pictures import MID_GREY, enlarge, grid, pad_to, save_png, to_grey_robust
 from npzf.render.sheets import PALE_INK, PAPER, lettering
 
 WIDTH = 230  # pixels of a panel, at least
@@ -70,7 +70,8 @@ def panel_row(panels: Sequence[Panel], heading: str) -> np.ndarray:
     zoom = -(-WIDTH // panels[0].picture.shape[1])
     tiles = []
     for panel in panels:
-        picture = enlarge(panel.picture, zoom)
+        height, width = panel.picture.shape[:2]
+        picture = enlarge(pad_to(panel.picture, height, width, MID_GREY), zoom)  # in three channels
         width = picture.shape[1]
         words = [lettering(panel.title, 21, 28, width), lettering(panel.note, 17, 28, width, ink=PALE_INK)]
         tiles.append(np.concatenate([*words, picture]))

@@ -27,7 +27,7 @@ def explain_figure(
     layers: Sequence[ImageTopMaps],
     path: str | Path,
 ) -> Path:
-    """Draws one photograph, uint8 (H, W, 3), and what a net makes of it, as a PNG; returns the path.
+    """Draws one photograph, uint8 (H, W, 3 or 1), and what a net makes of it, as a PNG; returns the path.
 
     names, probabilities: its most probable classes, most probable first, none for a net without; occlusions: one for each of the
     first of these; layers: the strongest maps of this image in each layer, lowest first. OSError if it cannot be written.
@@ -38,7 +38,7 @@ def explain_figure(
         figure = new_figure(3.2 * max(columns, 2), 3.6 + 1.35 * len(layers))
         rows = figure.add_gridspec(1 + len(layers), 1, height_ratios=[3.2, *[1.1] * len(layers)], hspace=0.35)
         panels = rows[0].subgridspec(1, columns).subplots(squeeze=False)[0]
-        panels[0].imshow(photograph, extent=(0, width, height, 0), interpolation="antialiased")
+        panels[0].imshow(pad_to(photograph, height, width, MID_GREY), extent=(0, width, height, 0), interpolation="antialiased")
         if len(names):
             _bars(panels[1], names, probabilities)
         for axes, study, name in zip(panels[2:], occlusions, names, strict=False):

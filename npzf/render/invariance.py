@@ -59,7 +59,11 @@ def _photographs(axes: Axes, examples: np.ndarray, amounts: Sequence[float] | np
     """A row of pictures a photograph, its curves' colour at the left, a column an amount, which is written below it."""
     columns, height, width = examples.shape[1:4]
     gap = max(1, width // 20)
-    axes.imshow(grid(examples.reshape(-1, height, width, 3), columns, gap=gap), aspect="equal", interpolation="antialiased")
+    axes.imshow(
+        grid(examples.reshape(-1, height, width, examples.shape[-1]), columns, gap=gap),
+        aspect="equal",
+        interpolation="antialiased",
+    )
     for row, colour in zip(range(len(examples)), COLOURS, strict=False):
         top = row * (height + gap)
         axes.plot([-2 * gap, -2 * gap], [top, top + height - 1], color=colour, lw=3, solid_capstyle="butt")

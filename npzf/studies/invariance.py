@@ -94,10 +94,10 @@ def check_transformation(kind: str, amount: float) -> None:
 
 
 def transform(photograph: np.ndarray, kind: str, amount: float, colour: Sequence[int]) -> np.ndarray:
-    """A photograph uint8 (H, W, 3) translated down by pixels, scaled by a factor or rotated by degrees; same shape.
+    """A photograph uint8 (H, W, 3 or 1) translated down by pixels, scaled by a factor or rotated by degrees; same shape.
 
     Scale and rotation leave the middle in place. Pixels are interpolated bilinearly; what lies outside of the photograph gets
-    this colour, R G B in [0, 255]. ValueError as check_transformation.
+    this colour, a number a channel in [0, 255]. ValueError as check_transformation.
     """
     check_transformation(kind, amount)
     height, width = photograph.shape[:2]
@@ -111,15 +111,17 @@ def transform(photograph: np.ndarray, kind: str, amount: float, colour: Sequence
     y, x = height / 2, width / 2
     # Pillow takes the map from target to source: (a x + b y + c, d x + e y + f)
     source = (a, b, x - a * x - b * y, -b, a, y + b * x - a * y - shift)
-    image = Image.fromarray(photograph)
-    image = image.transform(image.size, Image.Transform.AFFINE, source, Image.Resampling.BILINEAR, fillcolor=tuple(colour))
-    return np.asarray(image)
+    image = Image.fromarray(photograph[..., 0] if photograph.shape[2] == 1 else photograph)
+    fill = colour[0] if photograph.shape[2] == 1 else tuple(colour)
+    image = image.transform(image.size, Image.Transform.AFFINE, source, Image.Resampling.BILINEAR, fillcolor=fill)
+    return np.asarray(image).reshape(photograph.shape)
 
 
-def mean_colour(net: Network) -> tuple[int, int, int]:
-    """The colour, R G B in [0, 255], that the net's preprocessing turns into about 0; black where no mean is subtracted."""
-    mean = 0 if net.preprocessing.mean is None else np.asarray(net.preprocessing.mean).reshape(-1, 3).mean(0)
-    return tuple(np.rint(np.broadcast_to(mean, 3)).astype(int).tolist())
+def mean_colour(net: Network) -> tuple[int, ...]:
+    """The colour, a number a channel in [0, 255], that preprocessing turns into about 0; black where no mean is subtracted."""
+    channels = net.input_shape[2]
+    mean = 0 if net.preprocessing.mean is None else np.asarray(net.preprocessing.mean).reshape(-1, channels).mean(0)
+    return tuple(np.rint(np.broadcast_to(mean, channels)).astype(int).tolist())
 
 
 def low_and_high(net: Network) -> tuple[str, str]:

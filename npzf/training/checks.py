@@ -17,7 +17,10 @@ class Diverged(ArithmeticError):
 
 def check_classes(net: Network, images: SquareImages, subject: str = "the images have") -> None:
     """ValueError, beginning with the subject, unless each image has one class and the images' classes are the net's."""
-    outputs, classes = net.shapes[net.output_name][0], images.source.classes
+    shape, classes = net.shapes[net.scores_name], images.source.classes
+    if len(shape) != 1:
+        raise ValueError(f"net's last layer, {net.scores_name!r}, has maps, {shape}, expected class scores (classes,)")
+    outputs = shape[0]
     if len(classes) != outputs:
         raise ValueError(f"{subject} {len(classes)} classes, expected {outputs}, as the net")
     if net.classes is not None and tuple(classes) != tuple(net.classes):

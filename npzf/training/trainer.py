@@ -166,7 +166,7 @@ class Trainer:
             *(self.epoch, self.config.epochs, loss, error, score.loss, score.error, row["images_per_second"]),
             f"; rate lowered to {self.schedule.rate:g}" if lowered else "",
         )
-        warn_if_at_chance(loss, self.net.shapes[self.net.output_name][0])
+        warn_if_at_chance(loss, self.net.shapes[self.net.scores_name][0])
 
     def _means(self) -> tuple[float, float]:
         """Mean loss in nats and error in percent of this epoch so far."""

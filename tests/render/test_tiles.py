@@ -5,7 +5,7 @@ import pytest
 from assertions import normal
 from PIL import Image
 
-from npzf.render import save_tiles, to_grey_robust
+from npzf.render import file_names, save_tiles, to_grey_robust
 from npzf.render.sheets.tiles import tile_stem
 from npzf.studies import TopActivations
 
@@ -48,3 +48,11 @@ def test_names_that_file_systems_take(name, top, tmp_path):
 
 def test_small_and_large_values():
     assert tile_stem("conv1", 5, 9, 123456, "a.jpg", 1.5e-7) == "conv1_map0005_rank9_image123456-a_value1.5e-07"
+
+
+def test_names_of_layers_in_files_are_plain_short_and_distinct():
+    layers = ["conv1", "features.1", "features/1", "features-1", "../Relu", "x" * 300, "x" * 299, "ä"]
+    names = file_names(layers)
+    assert names["conv1"] == "conv1" and names["features.1"] == "features-1" and names["features/1"] == "features-1-2"
+    assert len(set(names.values())) == len(layers) and max(map(len, names.values())) < 70
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") for name in names.values())
