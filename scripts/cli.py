@@ -57,7 +57,7 @@ def run(main: Callable[[argparse.Namespace], None], options: argparse.ArgumentPa
     """Parses the command line, prints the device, runs main; errors that name their cause become one line and exit status 2."""
     args = options.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    for quiet in ("matplotlib", "npzf.interop.state"):  # npzf convert alone says which weights became which
+    for quiet in ("matplotlib", "npzf.interop.weights.state"):  # npzf convert alone says which weights became which
         logging.getLogger(quiet).setLevel(logging.WARNING)
     try:
         if args.threads is not None:

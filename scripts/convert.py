@@ -15,7 +15,7 @@ import cli
 
 import npzf
 from npzf.interop.inputs import input_words
-from npzf.interop.state_writers import WRITERS
+from npzf.interop.weights.writers import WRITERS
 
 NETS = (".h5", ".onnx")
 WEIGHTS = tuple(suffix for suffix in WRITERS if suffix not in NETS)
@@ -24,7 +24,7 @@ WEIGHTS = tuple(suffix for suffix in WRITERS if suffix not in NETS)
 def main(args: argparse.Namespace) -> None:
     out = Path(args.out)
     check(args.net, out)
-    logging.getLogger("npzf.interop.state").setLevel(logging.INFO)  # which weights became which
+    logging.getLogger("npzf.interop.weights.state").setLevel(logging.INFO)  # which weights became which
     net = cli.load_net(args)
     print(net.summary())
     print(f"fed {input_words(net)}")

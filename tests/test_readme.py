@@ -65,6 +65,31 @@ def test_the_ten_lines_run(tmp_path, monkeypatch, capsys):
     assert "by map" in capsys.readouterr().out
 
 
+@pytest.fixture
+def in_a_folder_with_a_photograph(tmp_path, monkeypatch):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 100, 3), np.uint8)).save(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_lines_for_a_net_of_pytorch_run(in_a_folder_with_a_photograph):
+    pytest.importorskip("torch", reason="PyTorch is missing: pip install 'npzf[test]'")
+    example = blocks("python")[1]
+    assert "from_torch" in example and len([line for line in example.splitlines() if line.strip()]) <= 11
+    exec(example, {})
+    assert np.asarray(Image.open("unit.png")).std() > 1
+    assert list(npzf.load("mine.h5").layers) == ["0", "2", "3"]
+
+
+def test_the_lines_for_a_net_of_onnx_run(in_a_folder_with_a_photograph, capsys):
+    pytest.importorskip("onnx", reason="onnx is missing: pip install 'npzf[test]'")
+    example = blocks("python")[2]
+    assert "from_onnx" in example and len([line for line in example.splitlines() if line.strip()]) <= 10
+    npzf.to_onnx(npzf.small_zfnet(3, 64), "mine.onnx")
+    exec(example, {})
+    assert "conv5" in capsys.readouterr().out
+    assert npzf.load("mine.h5").classes == npzf.from_onnx("again.onnx").classes == ("class 0", "class 1", "class 2")
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/figures.md"])
 def test_pictures_and_files_that_it_names_are_there(page):
     for path in re.findall(r"\]\(((?!http)[^)]+)\)", (ROOT / page).read_text()):

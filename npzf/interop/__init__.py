@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from npzf.interop.inputs import set_input
 from npzf.interop.packages import required
 from npzf.interop.ready_nets import pretrained
-from npzf.interop.state import load_state, save_state
+from npzf.interop.weights.state import load_state, save_state
 from npzf.network import Network
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def from_torch(module: nn.Module, input_shape: Sequence[int] | None = None) -> N
     would become two copies, and train apart) or dropout that drops in inference too. In training, Dropout2d drops single numbers
     here. ImportError without PyTorch.
     """
-    return _framework("torch", "torch_import").from_torch(module, input_shape)
+    return _framework("torch", "pytorch.importer").from_torch(module, input_shape)
 
 
 def to_torch(net: Network) -> nn.Module:
@@ -46,7 +46,7 @@ def to_torch(net: Network) -> nn.Module:
     are in PyTorch's order, (C, H, W). Its attributes input_shape, classes and preprocessing are the net's; from_torch makes the
     same net of it again. Parameters are copies, of the net's type. ImportError without PyTorch.
     """
-    return _framework("torch", "torch_export").to_torch(net)
+    return _framework("torch", "pytorch.exporter").to_torch(net)
 
 
 def from_onnx(path: str | Path | bytes | ModelProto, input_shape: Sequence[int] | None = None) -> Network:
@@ -58,7 +58,7 @@ def from_onnx(path: str | Path | bytes | ModelProto, input_shape: Sequence[int] 
     wrote the model; otherwise x is what the model takes, with channels last. FileNotFoundError; ValueError, in one line that
     names file and node, for what is no ONNX model or cannot be converted exactly; ImportError without onnx.
     """
-    return _framework("onnx", "onnx_import").from_onnx(path, input_shape)
+    return _framework("onnx", "onnx.importer").from_onnx(path, input_shape)
 
 
 def to_onnx(net: Network, path: str | Path) -> None:
@@ -69,7 +69,7 @@ def to_onnx(net: Network, path: str | Path) -> None:
     computes float32 nets; of float64 nets it lacks some layers. OSError if it cannot be written: an older file at path survives;
     ImportError without onnx.
     """
-    _framework("onnx", "onnx_export").to_onnx(net, path)
+    _framework("onnx", "onnx.exporter").to_onnx(net, path)
 
 
 def _framework(package: str, module: str) -> Any:

@@ -15,8 +15,8 @@ from npzf import models
 from npzf.interop.inputs import input_words, set_input
 from npzf.interop.packages import required
 from npzf.interop.ready_nets import SOURCES, pretrained
-from npzf.interop.state import load_state
-from npzf.interop.state_files import READERS, read_state
+from npzf.interop.weights.files import READERS, read_state
+from npzf.interop.weights.state import load_state
 from npzf.layers import Flatten
 from npzf.network import Network
 from npzf.rows import Row
@@ -134,7 +134,7 @@ def _is_house(path: Path) -> bool:
 def _of_model(path: Path) -> tuple[Network, Known]:
     required("onnx", "onnx")
     from npzf.interop import from_onnx
-    from npzf.interop.onnx_import import says_input
+    from npzf.interop.onnx.importer import says_input
 
     return from_onnx(path), Known.YES if says_input(path) else Known.NO
 

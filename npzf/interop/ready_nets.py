@@ -24,8 +24,8 @@ import numpy as np
 
 from npzf import models
 from npzf.interop.inputs import set_input
-from npzf.interop.layouts import from_layout
-from npzf.interop.restricted_pickle import read_pickle
+from npzf.interop.weights.layouts import from_layout
+from npzf.interop.weights.restricted_pickle import read_pickle
 from npzf.network import Network
 from npzf.rows import Row
 from npzf.serialization import load

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from npzf.data import centre_crop, random_crops, square, ten_crops
+from npzf.data import centre_crop, luminance, random_crops, square, ten_crops
 
 
 def places(count=2, height=6, width=6):
@@ -99,3 +100,10 @@ def test_rows_and_columns(crop):
         crop(images, (7, 5))
     with pytest.raises(ValueError, match="crop is 2 x 10 pixels"):
         crop(images, (2, 10))
+
+
+def test_grey_is_pillows():
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 40, 3), np.uint8)
+    expected = np.asarray(Image.fromarray(pixels).convert("L"))
+    np.testing.assert_array_equal(luminance(pixels)[..., 0], expected)
+    np.testing.assert_array_equal(luminance(pixels[None])[0, ..., 0], expected)

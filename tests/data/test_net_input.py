@@ -111,3 +111,15 @@ def test_the_embedded_images_go_into_a_small_zfnet():
     net = small_zfnet(12, 64)
     x, targets, _ = next(iter(evaluation_batches(net, embedded_images("validation"), 5)))
     assert net.forward(x).shape == (5, 12) and targets.shape == (5,)
+
+
+def test_a_net_of_one_channel_gets_grey():
+    net, images = net_of(7, 7, 1), Pictures(3)
+    ((x, _, _),) = evaluation_batches(net, images)
+    pixels = np.stack([square(images.image(i), 8) for i in range(3)])[:, :7, :7]
+    grey = np.stack([np.asarray(Image.fromarray(p).convert("L")) for p in pixels])[..., None]
+    np.testing.assert_array_equal(x, net.preprocessing.apply(grey))
+    with pytest.raises(ValueError, match="channels of the images is 3, expected 1, as the net"):
+        evaluation_batches(net, SquareImages(Pictures(3), 8))
+    with pytest.raises(ValueError, match="channels is 2, expected 3 for images, red, green and blue, or 1, grey"):
+        SquareImages(Pictures(3), 8, channels=2)

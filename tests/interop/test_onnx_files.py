@@ -13,7 +13,7 @@ pytest.importorskip("onnxruntime", reason="ONNX Runtime is the reference: pip in
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from onnx_models import ONNX_RUNTIME, model, node, run  # noqa: E402
 
-from npzf.interop import onnx_file  # noqa: E402
+from npzf.interop.onnx import file as onnx_file  # noqa: E402
 
 WEIGHT = normal(4, 3, 3, 2, dtype="float32")
 X = normal(2, 9, 8, 3, dtype="float32")

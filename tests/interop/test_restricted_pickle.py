@@ -9,8 +9,8 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from npzf.interop import restricted_pickle
-from npzf.interop.restricted_pickle import read_pickle
+from npzf.interop.weights import restricted_pickle
+from npzf.interop.weights.restricted_pickle import read_pickle
 
 VALUES = {
     "float32": np.arange(6, dtype=np.float32).reshape(2, 3),

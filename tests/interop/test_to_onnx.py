@@ -15,7 +15,7 @@ onnx = pytest.importorskip("onnx", reason="models are written with onnx: pip ins
 pytest.importorskip("onnxruntime", reason="ONNX Runtime is the reference: pip install 'npzf[test]'")
 from onnx_models import ONNX_RUNTIME, run  # noqa: E402
 
-from npzf.interop import onnx_export, onnx_nodes  # noqa: E402
+from npzf.interop.onnx import exporter, nodes  # noqa: E402
 
 
 def written(net, path):
@@ -170,7 +170,7 @@ def test_names_of_layers_and_of_helpers_do_not_meet(tmp_path):
 
 def test_large_weights_get_a_file_of_their_own(tmp_path, monkeypatch):
     net, path = npzf.small_zfnet(7, 64), tmp_path / "net.onnx"
-    monkeypatch.setattr(onnx_export, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(exporter, "LARGEST_FILE", 1000)
     written(net, path)
     weights = sum(value.nbytes for value in net.parameters.values())
     assert path.stat().st_size < 20_000 < weights <= (tmp_path / "net.onnx.data").stat().st_size
@@ -195,4 +195,4 @@ def _full_disk(_):
 def test_every_kind_of_layer_is_written():
     kinds = [getattr(layers, name) for name in layers.__all__]
     concrete = {kind for kind in kinds if isinstance(kind, type) and issubclass(kind, layers.Layer)}
-    assert onnx_nodes.WRITERS.keys() == concrete - {layers.Layer, layers.Pointwise, layers.Join}
+    assert nodes.WRITERS.keys() == concrete - {layers.Layer, layers.Pointwise, layers.Join}

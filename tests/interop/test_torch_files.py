@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from npzf.interop.torch_files import read_torch_file
+from npzf.interop.weights.torch_files import read_torch_file
 
 torch = pytest.importorskip("torch", reason="PyTorch writes the files: pip install 'npzf[test]'")
 
@@ -75,7 +75,7 @@ def test_it_needs_no_pytorch(tmp_path):
     path = saved(tmp_path / "w.pth", {"a": torch.ones(3)}, True)
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from pathlib import Path; from npzf.interop.torch_files import read_torch_file\n"
+        "from pathlib import Path; from npzf.interop.weights.torch_files import read_torch_file\n"
         f"print(read_torch_file(Path({str(path)!r}))['a'].sum())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""A net from an ONNX model, layer by layer and number by number; no part of the paper.
+"""A net from an ONNX model, layer by layer and number by number, to be looked into (section 4); no part of the paper.
 
 net = npzf.from_onnx("squeezenet.onnx")
 """
@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 
 from npzf.interop.input_size import build_network, checked_shape
-from npzf.interop.onnx_file import OnnxFile
-from npzf.interop.onnx_graph import OnnxGraph, metadata
+from npzf.interop.onnx.file import OnnxFile
+from npzf.interop.onnx.graph import OnnxGraph, metadata
 from npzf.network import Network
 from npzf.preprocessing import Preprocessing
 

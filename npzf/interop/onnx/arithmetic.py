@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from npzf.interop import onnx_patterns
 from npzf.interop.node_rows import Value
-from npzf.interop.onnx_step import Outcome, Squares, Step
+from npzf.interop.onnx import patterns as onnx_patterns
+from npzf.interop.onnx.step import Outcome, Squares, Step
 
 
 def arithmetic(step: Step) -> Outcome:

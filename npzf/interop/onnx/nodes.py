@@ -13,7 +13,7 @@ from npzf import layers
 from npzf.geometry import Pair, pair, sides
 from npzf.graph import INPUT
 from npzf.interop.channels_first import feature_orders, parameters_channels_first
-from npzf.interop.onnx_functions import DOMAIN, LOCAL_CONTRAST_NORM
+from npzf.interop.onnx.functions import DOMAIN, LOCAL_CONTRAST_NORM
 from npzf.layers import Layer
 from npzf.network import Network
 

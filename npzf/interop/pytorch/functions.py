@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from npzf.geometry import Sides
 from npzf.interop.node_rows import Value
-from npzf.interop.torch_shapes import Shapes, as_pair
+from npzf.interop.pytorch.shapes import Shapes, as_pair
 
 
 class Functions(Shapes):

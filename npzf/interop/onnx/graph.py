@@ -12,12 +12,12 @@ from onnx import TensorProto, inliner
 
 from npzf.interop.builder import NetBuilder
 from npzf.interop.node_rows import SizeError, Value
-from npzf.interop.onnx_channels_last import takes_channels_last, turns, with_channels_last
-from npzf.interop.onnx_constants import evaluate
-from npzf.interop.onnx_file import OnnxFile
-from npzf.interop.onnx_functions import DOMAIN, FUNCTIONS
-from npzf.interop.onnx_operators import OPERATORS
-from npzf.interop.onnx_step import ANY_BATCH, Argument, ChannelsLast, Squares, Step
+from npzf.interop.onnx.channels_last import takes_channels_last, turns, with_channels_last
+from npzf.interop.onnx.constants import evaluate
+from npzf.interop.onnx.file import OnnxFile
+from npzf.interop.onnx.functions import DOMAIN, FUNCTIONS
+from npzf.interop.onnx.operators import OPERATORS
+from npzf.interop.onnx.step import ANY_BATCH, Argument, ChannelsLast, Squares, Step
 
 IMAGES = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 OURS = ("", "ai.onnx")

@@ -17,9 +17,9 @@ from torch import fx, nn
 from npzf.interop.builder import NetBuilder
 from npzf.interop.input_size import build_network
 from npzf.interop.node_rows import Value
-from npzf.interop.torch_export import TorchNetwork
-from npzf.interop.torch_operations import Operations
-from npzf.interop.torch_trace import Trace
+from npzf.interop.pytorch.exporter import TorchNetwork
+from npzf.interop.pytorch.operations import Operations
+from npzf.interop.pytorch.trace import Trace
 from npzf.network import Network
 
 log = logging.getLogger(__name__)

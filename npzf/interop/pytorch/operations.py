@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from npzf import layers
-from npzf.interop import torch_modules as own
 from npzf.interop.node_rows import SizeError, Value
-from npzf.interop.torch_functions import FUNCTIONS, METHODS, Functions
-from npzf.interop.torch_shapes import Batch, as_pair
+from npzf.interop.pytorch import modules as own
+from npzf.interop.pytorch.functions import FUNCTIONS, METHODS, Functions
+from npzf.interop.pytorch.shapes import Batch, as_pair
 
 
 class Operations(Functions):

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from npzf.interop.restricted_pickle import ArrayUnpickler, Unfinished, guarded, plain
+from npzf.interop.weights.restricted_pickle import ArrayUnpickler, Unfinished, guarded, plain
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001

@@ -11,8 +11,8 @@ import onnx
 from onnx import external_data_helper, helper
 
 from npzf.graph import INPUT
-from npzf.interop.onnx_functions import DOMAIN, local_contrast_norm_function
-from npzf.interop.onnx_nodes import Nodes
+from npzf.interop.onnx.functions import DOMAIN, local_contrast_norm_function
+from npzf.interop.onnx.nodes import Nodes
 from npzf.network import Network
 from npzf.storage.atomic import atomic_write, atomic_write_bytes
 

@@ -13,8 +13,8 @@ from torch import nn
 from npzf import layers
 from npzf.geometry import pair, sides
 from npzf.graph import INPUT
-from npzf.interop import torch_modules as own
 from npzf.interop.channels_first import feature_orders, parameters_channels_first
+from npzf.interop.pytorch import modules as own
 from npzf.layers import Layer
 from npzf.network import Network
 

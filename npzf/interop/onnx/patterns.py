@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from npzf.interop.node_rows import Value
-from npzf.interop.onnx_step import Squares, Step, as_written
+from npzf.interop.onnx.step import Squares, Step, as_written
 
 
 def squares(step: Step, value: Value) -> Squares:

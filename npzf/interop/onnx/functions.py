@@ -12,7 +12,7 @@ import onnx
 from onnx import helper
 
 from npzf.interop.node_rows import Value
-from npzf.interop.onnx_step import Step
+from npzf.interop.onnx.step import Step
 
 DOMAIN = "npzf"
 LOCAL_CONTRAST_NORM = "LocalContrastNorm"

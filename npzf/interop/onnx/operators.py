@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 from onnx import TensorProto
 
-from npzf.interop.onnx_arithmetic import add_all, arithmetic, batch_normalization
-from npzf.interop.onnx_channels_last import transpose
-from npzf.interop.onnx_shapes import reshaped
-from npzf.interop.onnx_step import Outcome, Squares, Step
-from npzf.interop.onnx_windows import average_pool, conv, global_average_pool, global_max_pool, max_pool, pad, reduced
+from npzf.interop.onnx.arithmetic import add_all, arithmetic, batch_normalization
+from npzf.interop.onnx.channels_last import transpose
+from npzf.interop.onnx.shapes import reshaped
+from npzf.interop.onnx.step import Outcome, Squares, Step
+from npzf.interop.onnx.windows import average_pool, conv, global_average_pool, global_max_pool, max_pool, pad, reduced
 
 
 def gemm(step: Step) -> Outcome:

@@ -1,4 +1,4 @@
-"""Weights from files into a net of this house, and back, so that figures 2 to 7 can be drawn of ImageNet's nets."""
+"""Weights from files into a net of this house, and back, so that section 4's figures can be drawn of ImageNet's nets."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from npzf.backend import to_same_device
 from npzf.interop.inputs import set_input
-from npzf.interop.layouts import LAYOUTS, from_layout, stored_shape, to_layout
-from npzf.interop.state_files import StateFile, read_state
-from npzf.interop.state_writers import WRITERS
+from npzf.interop.weights.files import StateFile, read_state
+from npzf.interop.weights.layouts import LAYOUTS, from_layout, stored_shape, to_layout
+from npzf.interop.weights.writers import WRITERS
 from npzf.network import Network
 
 log = logging.getLogger(__name__)

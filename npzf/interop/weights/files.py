@@ -11,10 +11,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from npzf.interop.layouts import LAYOUTS
 from npzf.interop.packages import required
-from npzf.interop.restricted_pickle import guarded, read_pickle
-from npzf.interop.torch_files import read_torch_file
+from npzf.interop.weights.layouts import LAYOUTS
+from npzf.interop.weights.restricted_pickle import guarded, read_pickle
+from npzf.interop.weights.torch_files import read_torch_file
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params", "weights")
 FED = re.compile(r"(RGB|BGR) in \[0, ?(1|255)\],? minus mean(,? over std)?")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from npzf.interop import onnx_patterns
-from npzf.interop.onnx_step import ANY_BATCH, ChannelsLast, Outcome, Squares, Step
+from npzf.interop.onnx import patterns as onnx_patterns
+from npzf.interop.onnx.step import ANY_BATCH, ChannelsLast, Outcome, Squares, Step
 
 
 def reshaped(step: Step) -> Outcome:

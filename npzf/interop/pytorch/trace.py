@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from npzf.interop.torch_modules import OWN_MODULES
+from npzf.interop.pytorch.modules import OWN_MODULES
 
 WRITING = {operator.iadd, operator.isub, operator.imul, operator.itruediv, torch.relu_, F.relu_}
 SAME_MEMORY: set[Any] = {

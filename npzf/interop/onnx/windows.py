@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from npzf.geometry import Pair, Sides, output_sizes
-from npzf.interop import onnx_patterns
 from npzf.interop.node_rows import Value
-from npzf.interop.onnx_step import Outcome, Squares, Step
+from npzf.interop.onnx import patterns as onnx_patterns
+from npzf.interop.onnx.step import Outcome, Squares, Step
 
 
 def conv(step: Step) -> Outcome:

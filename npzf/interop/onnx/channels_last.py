@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 from npzf.interop.node_rows import Value
-from npzf.interop.onnx_step import Argument, ChannelsLast, Outcome, Step
+from npzf.interop.onnx.step import Argument, ChannelsLast, Outcome, Step
 
 TO_FIRST, TO_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 EACH_NUMBER = ("Add", "Cast", "Div", "Dropout", "Identity", "Mul", "Relu", "Sub", "Sum")  # the same wherever the channels lie
