@@ -36,6 +36,9 @@ def test_there_are_rows_for_the_main_ideas():
 @pytest.mark.parametrize("row", ROWS, ids=[row[2] for row in ROWS])
 def test_a_row_leads_to_code_and_test(row):
     section, figure, _, file, function, test = (cell.strip("`") for cell in row)
+    for framework in {"npzf/interop/pytorch": "torch", "npzf/interop/onnx": "onnx"}.items():
+        if file.startswith(framework[0]):
+            pytest.importorskip(framework[1], reason=f"{framework[1]} is missing: pip install 'npzf[test]'")
     module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
     found = attribute(module, function)
     assert found.__module__ == module.__name__ and found.__doc__
