@@ -37,7 +37,7 @@ def build_network(build: Build, channels: int, input_shape: Sequence[int] | None
             raise ValueError(f"input_shape is None, expected (H, W, C): no square size fits ({error})") from None
     shape = (fitting[0], fitting[0], channels)
     if len(fitting) > 1:
-        log.info("input_shape is taken to be %s, the smallest square that fits; up to %d pixels do", shape, fitting[-1])
+        log.warning("input_shape is taken to be %s, the smallest square that fits; up to %d pixels do", shape, fitting[-1])
     return _built(build, channels, *shape[:2])
 
 

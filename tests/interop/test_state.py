@@ -1,6 +1,7 @@
 """Weights from files: every format, every layout, found by name or by shape and position; what does not fit changes nothing."""
 
 import logging
+import pickle
 
 import h5py
 import numpy as np
@@ -75,7 +76,7 @@ def test_pytorchs_own_names_are_found_by_shape_and_position(tmp_path):
     report = npzf.load_state(other, tmp_path / "w.npz")
     assert same(net, other)
     assert report.matched["up/conv2/weight"] == "features.2.weight" and report.layout == "pytorch"
-    assert "up/conv2/weight <- features.2.weight" in str(report)
+    assert "up/conv2/weight (4, 2, 2, 5) <- features.2.weight" in str(report)
     x = normal(2, 6, 6, 3)
     np.testing.assert_array_equal(net.forward(x), other.forward(x))
 
@@ -142,7 +143,42 @@ def test_what_a_checkpoint_holds_beside_the_weights(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         report = npzf.load_state(other, tmp_path / "w.pth")
     assert same(net, other) and report.left_out == ("extra.weight",)
-    assert "left out, 1 of the file's arrays: extra.weight" in caplog.text
+    assert "w.pth: 1 of its arrays are left out: extra.weight" in caplog.text and "left out: extra.weight" in str(report)
+
+
+def test_a_checkpoint_of_two_nets_is_refused(tmp_path):
+    torch = pytest.importorskip("torch", reason="PyTorch writes .pth: pip install 'npzf[test]'")
+    state = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in by_hand(small(1)).items()}
+    torch.save({"model": state, "net": state}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match="holds several state dicts, model, net, expected one"):
+        npzf.load_state(small(2), tmp_path / "w.pth")
+    torch.save({"model": state, "params": {"rate": 0.1}}, tmp_path / "w.pth")
+    assert same(small(1), loaded(small(2), tmp_path / "w.pth"))
+
+
+def loaded(net, path):
+    npzf.load_state(net, path)
+    return net
+
+
+def test_containers_that_stand_in_many_places_are_looked_into_once(tmp_path):
+    shared = by_hand(small(1))
+    for _ in range(60):
+        shared = {"a": shared, "b": shared}  # 2^60 paths to each array
+    (tmp_path / "w.pkl").write_bytes(pickle.dumps(shared))
+    assert same(small(1), loaded(small(2), tmp_path / "w.pkl"))
+
+
+def test_keras_says_the_order_of_its_layers(tmp_path):
+    table = [(f"part{k}", layers.Conv(3, (2, 3))) for k in range(3)]
+    net = Network((8, 12, 3), table, dtype="float64")
+    names = ["stem", "middle", "end"]  # not the alphabet's order
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.attrs["layer_names"] = np.array([name.encode() for name in names])
+        for k, name in enumerate(names):
+            file[f"{name}/{name}/kernel:0"], file[f"{name}/{name}/bias:0"] = normal(2, 3, 3, 3), np.full(3, float(k))
+    npzf.load_state(net, tmp_path / "w.h5", "keras")
+    assert [net.parameters[f"part{k}/bias"][0] for k in range(3)] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])

@@ -169,7 +169,14 @@ def test_a_file_cut_short(tmp_path, zipped, share):
 @both
 def test_a_tensor_reaches_no_further_than_its_storage(tmp_path, zipped):
     """Sizes, strides and offsets in the pickle that the storage does not have."""
-    for size, stride, offset in [((3, 4), (4, 1), 1), ((13,), (1,), 0), ((2,), (12,), 0), ((10**9,), (0,), 0), ((2,), (-1,), 4)]:
+    for size, stride, offset in [
+        ((3, 4), (4, 1), 1),
+        ((13,), (1,), 0),
+        ((2,), (12,), 0),
+        ((10**9,), (0,), 0),
+        ((13,), (0,), 3),
+        ((2,), (-1,), 4),
+    ]:
         path = tmp_path / "w.pth"
 
         class Forged:

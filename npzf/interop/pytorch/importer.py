@@ -35,7 +35,7 @@ def from_torch(module: nn.Module, input_shape: Sequence[int] | None = None) -> N
         log.info("module is in training mode: taken as in inference, with running statistics and without dropout")
     hooked = [path or "the module" for path, part in module.named_modules() if part._forward_hooks or part._forward_pre_hooks]
     if hooked:
-        log.info("hooks of %s are left out: the net is the same if they change no number", ", ".join(hooked))
+        log.warning("hooks of %s are left out: the net is the same if they change no number", ", ".join(hooked))
     trace = Trace(module)
     net = build_network(_Build(trace, ours.layer_names if ours else {}), trace.channels(shape), shape)
     if ours:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,17 @@ def _hdf5(path: Path) -> StateFile:
             return StateFile(path, own, "npzf", ordered=False)
         said = str(file.attrs.get("layout", ""))
         layout = "keras" if said.startswith("HWIO") else said if said in LAYOUTS else None
-        return StateFile(path, arrays, layout, _fed(file), ordered=False)
+        order = _order_of_layers(file)
+        if order:  # Keras says it
+            arrays = dict(sorted(arrays.items(), key=lambda item: min(map(order.get, item[0].split("/"), repeat(len(order))))))
+        return StateFile(path, arrays, layout, _fed(file), ordered=bool(order))
+
+
+def _order_of_layers(file: h5py.File) -> dict[str, int]:
+    """Name of a layer -> its place, where Keras has written layer_names."""
+    group = file["model_weights"] if isinstance(file.get("model_weights"), h5py.Group) else file
+    names = np.ravel(group.attrs.get("layer_names", []))
+    return {name.decode() if isinstance(name, bytes) else str(name): place for place, name in enumerate(names)}
 
 
 def _fed(file: h5py.File) -> dict[str, Any]:
@@ -156,7 +167,9 @@ READERS: dict[str, Callable[[Path], StateFile]] = {
 def _unwrapped(value: Any, path: Path) -> dict[str, np.ndarray]:
     """The arrays of nested containers by name: those at the top, or those of the state dict that a checkpoint holds."""
     if isinstance(value, dict) and not any(isinstance(item, np.ndarray) for item in value.values()):
-        parts = [name for name in WRAPPERS if isinstance(value.get(name), dict)]
+        parts = [name for name in WRAPPERS if isinstance(value.get(name), dict) and dict(_flattened(value[name], ""))]
+        if len(parts) > 1:
+            raise ValueError(f"{path}: it holds several state dicts, {', '.join(parts)}, expected one")
         if parts:
             return _unwrapped(value[parts[0]], path)
     arrays = dict(_flattened(value, ""))
@@ -165,8 +178,13 @@ def _unwrapped(value: Any, path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _flattened(value: Any, name: str) -> list[tuple[str, np.ndarray]]:
+def _flattened(value: Any, name: str, seen: set[int] | None = None) -> list[tuple[str, np.ndarray]]:
+    """Name -> array, "/" between the keys that lead to it; a container that stands in several places is looked into once."""
+    seen = set() if seen is None else seen
     if isinstance(value, np.ndarray):
         return [(name.strip("/"), value)]
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
-    return [pair for key, item in items for pair in _flattened(item, f"{name}/{key}")]
+    if not isinstance(value, dict | list | tuple) or id(value) in seen:
+        return []
+    seen.add(id(value))
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    return [pair for key, item in items for pair in _flattened(item, f"{name}/{key}", seen)]

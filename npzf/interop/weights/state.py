@@ -24,17 +24,17 @@ IGNORED = ("num_batches_tracked",)
 
 @dataclass(frozen=True)
 class StateReport:
-    """What load_state has done: for each parameter the array it was given; the layout; arrays of the file that were left out."""
+    """What load_state has done: parameter -> name of its array, parameter -> shape; the layout; arrays that were left out."""
 
     matched: dict[str, str]
+    shapes: dict[str, tuple[int, ...]]  # of the parameters
     layout: str
     left_out: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        lines = [f"{parameter} <- {name}" for parameter, name in self.matched.items()]
+        lines = [f"{parameter} {self.shapes[parameter]} <- {name}" for parameter, name in self.matched.items()]
         lines.append(f"{len(self.matched)} parameters in {self.layout}'s layout")
-        if self.left_out:
-            lines.append(f"left out, {len(self.left_out)} of the file's arrays: {', '.join(self.left_out)}")
+        lines += [f"left out: {name}" for name in self.left_out]
         return "\n".join(lines)
 
 
@@ -66,8 +66,10 @@ def load_state(net: Network, path: str | Path, layout: str | None = None) -> Sta
         )
     _set(net, values[layout], state)
     left_out = [name for name in state.arrays if name not in matched.values() and not name.endswith(IGNORED)]
-    report = StateReport(matched, layout, tuple(left_out))
+    report = StateReport(matched, {name: value.shape for name, value in net.parameters.items()}, layout, tuple(left_out))
     log.info("%s\n%s", path, report)
+    if left_out:
+        log.warning("%s: %d of its arrays are left out: %s", path, len(left_out), ", ".join(left_out))
     return report
 
 

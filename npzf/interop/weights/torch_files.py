@@ -83,7 +83,7 @@ class _Tensor(Unfinished):
         raise ValueError("a tensor is given a state")
 
     def array(self) -> np.ndarray:
-        """A copy of what the view shows; ValueError if that lies outside of the storage."""
+        """What the view shows, read-only; ValueError if that lies outside of the storage."""
         storage = self.storage
         if not isinstance(storage, _Storage) or storage.values is None or len(self.size) != len(self.stride):
             raise ValueError("a tensor is without its numbers")
@@ -92,12 +92,14 @@ class _Tensor(Unfinished):
         if 0 in self.size:
             return np.empty(self.size, storage.values.dtype)
         last = self.offset + sum((n - 1) * step for n, step in zip(self.size, self.stride, strict=True))
-        if last >= len(storage.values) or np.prod(self.size, dtype=object) > len(storage.values):
+        if np.prod(self.size, dtype=object) > len(storage.values) > last:
+            raise ValueError(f"a tensor of size {self.size} is expanded from {len(storage.values)} numbers, expected it whole")
+        if last >= len(storage.values):
             raise ValueError(f"a tensor of size {self.size} reaches beyond its storage of {len(storage.values)} numbers")
-        item = storage.values.itemsize
+        item = storage.values.itemsize  # a view, not a copy: many tensors of one storage take no more memory than it
         return np.lib.stride_tricks.as_strided(
             storage.values[self.offset :], self.size, [step * item for step in self.stride], writeable=False
-        ).copy()
+        )
 
 
 def _parameter(data: Any, *_: Any) -> Any:
