@@ -144,19 +144,20 @@ class StatisticsAccumulator:
         return MapStatistics(self.layers, self.class_images, self.images, self.predictions)
 
     def state(self) -> State:
-        """All of it, as arrays."""
+        """All of it, as arrays; layers by their number, for a file takes not every name."""
         ids = np.array(list(self.predictions), np.int64)
         predictions = np.array(list(self.predictions.values()), np.float64).reshape(-1, 2)
         own = {"class_images": self.class_images, "images": np.array(self.images), "image_ids": ids, "predictions": predictions}
-        return own | {f"{name}/{part}": array for name, layer in self.layers.items() for part, array in layer.state().items()}
+        layers = enumerate(self.layers.values())
+        return own | {f"layers/{k}/{part}": array for k, layer in layers for part, array in layer.state().items()}
 
     def restore(self, state: State) -> None:
         """Goes on from what `state` returned."""
         self.class_images, self.images = state["class_images"], int(state["images"])
         pairs = zip(state["predictions"][:, 0].astype(int).tolist(), state["predictions"][:, 1].tolist(), strict=True)
         self.predictions = dict(zip(state["image_ids"].tolist(), pairs, strict=True))
-        for name, layer in self.layers.items():
-            layer.restore({part: state[f"{name}/{part}"] for part in layer.state()})
+        for k, layer in enumerate(self.layers.values()):
+            layer.restore({part: state[f"layers/{k}/{part}"] for part in layer.state()})
 
 
 def map_statistics(

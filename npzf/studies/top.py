@@ -74,13 +74,14 @@ class TopAccumulator(dict[str, TopActivations]):
             self[name] = before.updated(y, indices)
 
     def state(self) -> State:
-        """All of it, as arrays."""
-        return {f"{name}/{part}": array for name, top in self.items() for part, array in vars(top).items()}
+        """All of it, as arrays; layers by their number, for a file takes not every name."""
+        tops = [self[name] for name in self.names]
+        return {f"{k}/{part}": array for k, top in enumerate(tops) for part, array in vars(top).items()}
 
     def restore(self, state: State) -> None:
         """Goes on from what `state` returned."""
-        for name in self.names:
-            self[name] = TopActivations(*(state[f"{name}/{part.name}"] for part in fields(TopActivations)))
+        for k, name in enumerate(self.names):
+            self[name] = TopActivations(*(state[f"{k}/{part.name}"] for part in fields(TopActivations)))
 
 
 def top_activations(

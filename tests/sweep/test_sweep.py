@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from tiny_training import Pictures, squares, tiny
 
+from npzf import layers
 from npzf.data import EvaluationBatches
+from npzf.network import Network
 from npzf.studies import map_statistics, top_activations
 from npzf.sweep import resumable
 
@@ -60,6 +62,18 @@ def test_interrupted_and_taken_up_again(study, number, at, tmp_path):
     found = study(second, file)
     assert second.seen == list(range(after, IMAGES))
     equal(found, study(Stopping()))
+
+
+NAMES = ("/images", "./predictions", "values", "values/sums", "top")  # no names in HDF5, or those of parts of the state
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_layers_of_any_names_are_taken_up_again(study, tmp_path):
+    net = Network((7, 7, 3), [(name, layers.Conv(3, 1 + k % 2)) for k, name in enumerate(NAMES)], dtype="float64")
+    net.preprocessing = tiny().preprocessing
+    with pytest.raises(KeyboardInterrupt):
+        study(Stopping(13), tmp_path / "file.h5", net, NAMES)
+    equal(study(Stopping(), tmp_path / "file.h5", net, NAMES), study(Stopping(), None, net, NAMES))
 
 
 @pytest.mark.parametrize("study", STUDIES)
