@@ -14,7 +14,7 @@ import cli
 import numpy as np
 
 import npzf
-from npzf.render import GreatCircles, optimum_film, optimum_sheet, robust_scale, save_png, to_grey
+from npzf.render import GreatCircles, file_names, optimum_film, optimum_sheet, robust_scale, save_png, to_grey
 from npzf.studies import flat_directions, great_circle, hessian_directions, optimal_input
 from npzf.studies.unit_function import UnitFunction
 
@@ -28,13 +28,15 @@ def main(args: argparse.Namespace) -> None:
     layer = args.layer or net.last_convolution
     maps = some_maps(net, layer, args.maps)
     check(args)
+    if net.input_shape[2] not in (1, 3):
+        raise ValueError(f"input_shape of the net is {net.input_shape}, expected 1 or 3 channels, which can be drawn")
     function = UnitFunction(net, layer, maps[0], args.spectrum_exponent)
     norm = args.contrast * float(np.sqrt(np.prod(function.shape) * np.mean(1 / np.square(net.preprocessing.std))))
     spectrum = f"spectrum 1/f^{args.spectrum_exponent:g}"
     print(f"{layer}: the unit in the middle of a map sees {function.shape[1]} x {function.shape[0]} pixels")
     print(f"norm {norm:.5g} in units of the net's input: {args.contrast:g} grey levels (RMS); {spectrum}")
     print(f"a linear unit keeps cos {DEGREES}° = {np.cos(np.deg2rad(DEGREES)):.0%} of its value in any direction", flush=True)
-    out, name, stills = Path(args.out), f"optimum_{layer.replace('/', '_')}", []
+    out, name, stills = Path(args.out), f"optimum_{file_names([layer])[layer]}", []
     for index in maps:
         circles = great_circles(net, layer, index, norm, args)
         print(optimum_film(circles, out / f"{name}_map{index}.{args.animation}"), flush=True)

@@ -43,7 +43,7 @@ def test_a_sheet_of_the_layer_and_a_film_of_each_map(folder, tmp_path):
     for index in (3, 6):
         assert re.search(rf"^map {index}: [\d.]+, [\d.]+° between the optimum and its gradient", printed, re.M)
     assert len(re.findall(r"^  direction [12]: curvature [-\d.e-]+, keeps -?\d+% at -60°.* 100% at 0°, ", printed, re.M)) == 4
-    names = ["optimum_fire2_expand3x3.png", "optimum_fire2_expand3x3_map3.webp", "optimum_fire2_expand3x3_map6.webp"]
+    names = ["optimum_fire2-expand3x3.png", "optimum_fire2-expand3x3_map3.webp", "optimum_fire2-expand3x3_map6.webp"]
     assert sorted(path.name for path in out.iterdir()) == names
     assert all(str(out / name) in printed for name in names)
     with Image.open(out / names[0]) as sheet:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from npzf.render.pictures import grid, save_png, to_grey_robust
-from npzf.render.sheets import PAPER, labelled_grid, lettering, upscale_to, write_frames
+from npzf.render.sheets import PAPER, file_names, labelled_grid, lettering, upscale_to, write_frames
 
 if TYPE_CHECKING:
     from npzf.studies import Evolution
@@ -46,7 +46,7 @@ def save_evolution(evolution: Evolution, layer: str, folder: str | Path, kind: s
     Every projection has its own scale. ValueError and OSError as for strip and animation.
     """
     grey = np.stack([[to_grey_robust(picture)[0] for picture in row] for row in evolution.strip(layer)])
-    name = f"evolution_{layer.replace('/', '_')}"
+    name = f"evolution_{file_names(list(evolution.maps))[layer]}"
     still = strip(grey, evolution.epochs, evolution.maps[layer].tolist())
     paths = Path(folder) / f"{name}.png", Path(folder) / f"{name}.{kind}"
     return save_png(still, paths[0], layer=layer), animation(grey, evolution.epochs, paths[1])

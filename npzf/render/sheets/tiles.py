@@ -18,12 +18,16 @@ LONGEST = 60  # characters of an image's or a layer's name within a file's
 
 
 def file_names(layers: Sequence[str]) -> dict[str, str]:
-    """Layer -> what stands for it in the names of files: characters that some file systems refuse become "-", none twice."""
+    """Layer -> what stands for it in the names of files: characters that some file systems refuse become "-", none twice.
+
+    Nor do two differ in capitals alone, which some file systems do not tell apart.
+    """
     names: dict[str, str] = {}
     for layer in layers:
         plain = re.sub("[^A-Za-z0-9]+", "-", layer)[:LONGEST]
         candidates = (plain if count == 1 else f"{plain}-{count}" for count in range(1, len(layers) + 1))
-        names.setdefault(layer, next(name for name in candidates if name not in names.values()))
+        taken = {name.lower() for name in names.values()}
+        names.setdefault(layer, next(name for name in candidates if name.lower() not in taken))
     return names
 
 
@@ -42,8 +46,7 @@ def save_tiles(
     STEM is LAYER_mapM_rankR_imageI-NAME_valueV, ranks from 1. top: of that layer; projections, patches: for each of these maps
     its signed pictures and uint8 patches, strongest first, as studies.projections_and_patches gives them; name: index of an
     image -> its name; layer_name: what stands for the layer in the names of files, by default that of file_names. A projection's
-    file also holds its scale as text, the |value| drawn as black or white. OSError if a file
-    cannot be written.
+    file also holds its scale as text, the |value| drawn as black or white. OSError if a file cannot be written.
     """
     paths = []
     for m, *blocks in zip(maps, projections, patches, strict=True):
