@@ -10,6 +10,7 @@ from PIL import Image
 from test_scripts import noise, refuses, works
 
 import npzf
+from npzf import layers
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 BROWSER = shutil.which("chromium")
@@ -244,3 +245,39 @@ def test_what_cannot_be_shown_is_refused(site, tmp_path):
     refuses("no images", "atlas", net, tmp_path, "--out", tmp_path)
     refuses("--resize is 50, expected at least the crop of 64", "atlas", net, images, "--resize", 50, "--out", tmp_path)
     refuses("could not write", "atlas", net, images, "--layers", "fc8", "--out", net)
+
+
+@pytest.fixture(scope="module")
+def foreign_site(tmp_path_factory):
+    """An atlas of a net whose layers are called as PyTorch and ONNX call them."""
+    root = tmp_path_factory.mktemp("foreign")
+    names = ["0", "blocks/0", "max pool:0", "blocks/0/Conv 100%"]
+    rows = [(name, layers.Conv(4, 3)) for name in names]
+    npzf.Network((16, 16, 3), rows).save(root / "net.h5")
+    (root / "images").mkdir()
+    for i in range(3):
+        Image.fromarray(noise(i, (20, 30))).save(root / "images" / f"{i}.png")
+    works("atlas", root / "net.h5", root / "images", "--layers", *names, "--out", root / "site")
+    return root / "site"
+
+
+def test_names_from_elsewhere_are_found_and_have_addresses(foreign_site, open_page):
+    page = open_page(folder=foreign_site)
+    searched = {
+        "0": "0",
+        "0 3": "0 map 3",
+        "2": "0 map 2",
+        "blocks/0": "blocks/0",
+        "blocks 0 1": "blocks/0 map 1",
+        "max pool:0 3": "max pool:0 map 3",
+        "conv 100%": "blocks/0/Conv 100%",
+        "blocks/0/conv 100%/2": "blocks/0/Conv 100% map 2",
+    }
+    for query, title in searched.items():
+        page.keyboard.press("/")
+        page.keyboard.type(query)
+        page.keyboard.press("Enter")
+        page.wait_for_function("(title) => document.title === title", arg=f"{title} · Atlas of net.h5", timeout=5000)
+        assert page.locator("output").inner_text() == ""
+        page.reload()  # the address leads to the same place
+        assert page.title() == f"{title} · Atlas of net.h5"

@@ -39,13 +39,18 @@ function show() {
   if (!back && before.layer !== layer) main.focus({ preventScroll: true });
 }
 
-// "conv3 17", "conv3/17", "conv3", or "17" in the current layer; part of a layer's name is enough.
+const words = (text) => text.toLowerCase().split(/[\s/]+/).filter(Boolean);
+const called = (name) => ATLAS.layers.find((layer) => words(layer.name).join("/") === name);
+
+// "conv3 17", "conv3/17", "conv3", or "17" in the current layer; part of a layer's name is enough. A layer may be called "0".
 function find(query) {
-  const words = query.trim().toLowerCase().split(/[\s/]+/).filter(Boolean);
-  const number = words.length && /^\d+$/.test(words.at(-1)) ? Number(words.pop()) : undefined;
-  const name = words.join("/");
-  const exact = ATLAS.layers.find((layer) => layer.name.toLowerCase() === name);
-  const layer = name ? exact || ATLAS.layers.find((one) => one.name.toLowerCase().includes(name)) : current.layer;
+  const parts = words(query);
+  const whole = called(parts.join("/"));
+  if (whole && !(current.layer && /^\d+$/.test(parts.join("/")))) return address(whole);
+  const number = parts.length && /^\d+$/.test(parts.at(-1)) ? Number(parts.pop()) : undefined;
+  const name = parts.join("/");
+  const part = (one) => words(one.name).join("/").includes(name);
+  const layer = name ? called(name) || ATLAS.layers.find(part) : current.layer;
   if (!layer || (number !== undefined && number >= layer.maps)) return null;
   return address(layer, number);
 }
