@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from npzf.geometry import Field
-from npzf.layers import Conv, Dropout, Join, Layer, Softmax
+from npzf.layers import Conv, Dropout, FullyConnected, Join, Layer, Softmax
 
 INPUT = "input"
 
@@ -87,9 +87,13 @@ class Graph:
 
     @property
     def main_layers(self) -> list[str]:
-        """The layers to look at where none are named: convolutions; in a net with branches the first, and where branches meet."""
-        joins = [name for name in self.layers if self.joins(name)]
-        return self.convolutions[:1] + joins if joins else self.convolutions
+        """The layers to look at where none are named: convolutions; in a net with branches the first, and where branches meet.
+
+        In a net without convolutions, the fully connected layers.
+        """
+        joins = [name for name in self.with_maps() if self.joins(name)]
+        fully_connected = [name for name, layer in self.layers.items() if isinstance(layer, FullyConnected)]
+        return self.convolutions[:1] + joins if joins else self.convolutions or fully_connected
 
     @property
     def last_with_maps(self) -> str:

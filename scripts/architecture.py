@@ -20,6 +20,7 @@ from npzf.studies import LayerDiagnosis, diagnose_layer
 from npzf.studies.architecture import BANDS, noise_shares
 from npzf.training.sgd import FILTER_RMS
 
+DEPTHS = 2  # convolutions looked at, unless some are named
 ROUNDING = 1e-6  # by how much a clipped filter's RMS may exceed the limit in float32, as a share of it
 
 
@@ -28,8 +29,12 @@ def main(args: argparse.Namespace) -> None:
         raise ValueError(f"--clip is {args.clip:g}, expected more than 0")
     names = distinct_names([Path(path) for path in args.nets])
     nets = cli.load_nets(args)
+    fewest = min(nets, key=lambda net: len(net.convolutions))
+    if not fewest.convolutions:
+        raise ValueError(f"layers are {', '.join(fewest.layers)}, expected a convolution among those of each net")
+    depths = args.depths or range(1, 1 + min(DEPTHS, len(fewest.convolutions)))
     noise = noise_shares()
-    for depth in args.depths:
+    for depth in depths:
         diagnoses = [diagnose(net, depth, args) for net in nets]
         clipped = [one.weight.copy() for one in diagnoses]
         for weight in clipped:
@@ -75,7 +80,7 @@ def table(depth: int, names: list[str], diagnoses: list[LayerDiagnosis], noise: 
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("architecture", __doc__, "runs/zfnet/best.h5 runs/krizhevsky/best.h5 --images photos/val")
     cli.add_net(made, several=True)
-    made.add_argument("--depths", nargs="+", type=int, default=[1, 2], help="which convolutions, from 1 (default 1 2)")
+    made.add_argument("--depths", nargs="+", type=int, help=f"which convolutions, from 1 (default the first {DEPTHS})")
     made.add_argument("--clip", type=float, default=FILTER_RMS, help=f"RMS limit of the clip (default {FILTER_RMS}, the paper's)")
     cli.add_images(made, "--images", labels=False, batch=32)
     cli.add_out(made, "runs/architecture")

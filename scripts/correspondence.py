@@ -20,6 +20,7 @@ from npzf.studies.correspondence import PAPER, SIZE, SignChanges, mask, read_lan
 def main(args: argparse.Namespace) -> None:
     cli.check_png("--picture", args.picture)
     net = cli.load_net(args)
+    cli.check_channels(net)
     side = net.input_shape[0]
     size = round(side * SIZE) if args.size is None else args.size
     photographs, parts = read_landmarks(args.landmarks, side)

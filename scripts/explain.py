@@ -50,7 +50,7 @@ def some_layers(net: npzf.Network) -> list[str]:
 
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("explain", __doc__, "runs/photos/best.h5 dog.jpg --layers conv2 conv5")
-    cli.add_net(made, " with class scores")
+    cli.add_net(made)
     cli.add_image(made)
     cli.add_layers(made, f"up to {LAYERS} of the main ones")
     cli.add_maps(made, 6, "maps of each layer, those with the largest activations")

@@ -31,7 +31,8 @@ def main(args: argparse.Namespace) -> None:
     options = {"size": args.size, "step": args.step, "grey": args.grey, "batch": args.batch}
     study = occlusion_map(net, x, label, layer=layer, **options)[0]
     lowest, highest = study.probability.min(), study.probability.max()
-    print(f"grey is {args.grey:g} in units of the net's input (0: the mean image); square of {study.size} pixels")
+    zero = "black" if net.preprocessing.mean is None else "the mean image"
+    print(f"grey is {args.grey:g} in units of the net's input (0: {zero}); square of {study.size} pixels")
     print(f"{cli.class_name(net, label)}: {study.original_probability:.1%}; with the square {lowest:.1%} to {highest:.1%}")
     assert study.activity is not None  # for a layer was named
     share = study.activity.min() / study.original_activity if study.original_activity else 1.0

@@ -39,7 +39,10 @@ def main(args: argparse.Namespace) -> None:
     batches = evaluation_batches(net, images, args.batch)
     tops = top_activations(net, batches, layers, count=args.count, state_file=state_file)
     cli.report_failures(images)
-    print(save_filters(net, out / "filters.png"))
+    if net.convolutions and net.parameters[f"{net.convolutions[0]}/weight"].shape[3] in (1, 3):
+        print(save_filters(net, out / "filters.png"))
+    else:
+        print("no filters.png: the net's first filters are no pictures")
     plain = file_names(layers)
     for layer, top in tops.items():
         maps = most_active_maps(top, args.maps or len(top.values))

@@ -147,3 +147,62 @@ def test_training_goes_on_from_such_a_net():
         sgd.step()
         losses.append(loss)
     assert losses[-1] < losses[0]
+
+
+@pytest.fixture(scope="module")
+def plain_files(files, tmp_path_factory):
+    """Nets without convolutions, with one, and with more channels than a photograph; the folder of photographs."""
+    root = tmp_path_factory.mktemp("plain")
+    classifier = [("flatten", layers.Flatten()), ("fc1", layers.FullyConnected(6)), ("predictions", layers.FullyConnected(2))]
+    branches = [
+        ("conv", layers.Conv(4, 3)),
+        ("mean", layers.GlobalAveragePool()),
+        ("again", layers.GlobalAveragePool(), ("conv",)),
+        ("both", layers.Concatenate(), ("mean", "again")),
+    ]
+    rows = {"matrices": classifier, "one": [*branches, ("predictions", layers.FullyConnected(2))], "four": classifier}
+    for name, table in rows.items():
+        net = Network((16, 16, 4 if name == "four" else 3), table, seed=1)
+        net.classes = CLASSES
+        net.save(root / f"{name}.h5")
+    return root, files / "photos", files / "photos" / CLASSES[0] / "0.png"
+
+
+PLAIN = {
+    "matrices": {
+        "visualize": "",
+        "atlas": "",
+        "explain": "layer is 'fc1', expected one with maps, of which the net has none",
+        "occlusion": "expected a layer with maps among them",
+        "optimum": "expected a convolution below the scores among them",
+        "architecture": "layers are flatten, fc1, predictions, expected a convolution",
+        "evaluate": "",
+    },
+    "one": {"visualize": "", "explain": "", "architecture": "", "optimum": ""},
+    "four": {
+        "visualize": "expected 3 channels for images, or 1 for grey ones",
+        "explain": "expected 3 channels for images, or 1 for grey ones",
+        "optimum": "input_shape of the net is (16, 16, 4), expected 1 or 3 channels",
+    },
+}
+
+
+@pytest.mark.parametrize(("kind", "script"), [(kind, script) for kind, scripts in PLAIN.items() for script in scripts])
+def test_nets_of_other_layers(plain_files, tmp_path, kind, script):
+    root, photos, photo = plain_files
+    given = {
+        "visualize": (photos, "--layers", "predictions"),
+        "atlas": (photos, "--layers", "predictions"),
+        "explain": (photo,),
+        "occlusion": (photo,),
+        "optimum": ("--steps", 2, *(["--layer", "fc1"] if kind == "four" else [])),
+        "architecture": ("--images", photos),
+        "evaluate": (photos,),
+    }[script]
+    out = () if script == "evaluate" else ("--out", tmp_path / "out.png")
+    done = run(script, (root / f"{kind}.h5", *given, *out))
+    if named := PLAIN[kind][script]:
+        assert done.returncode == 2 and done.stderr.count("\n") == 1 and named in done.stderr, done.stderr
+        assert list(tmp_path.iterdir()) == []
+    else:
+        assert (done.returncode, done.stderr) == (0, "")

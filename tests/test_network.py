@@ -314,3 +314,18 @@ fc8      FullyConnected           1000       9,000    all
 def test_summary_of_zfnet():
     """Columns stand under each other; the numbers are those of paper.md and figure 3."""
     assert [line.rstrip() for line in npzf.zfnet(fc_units=8).summary().splitlines()] == SUMMARY.splitlines()
+
+
+def test_layers_to_look_at_are_found_in_any_net():
+    """Where branches of vectors meet there is nothing to see; a net without convolutions has its fully connected layers."""
+    rows = [
+        ("conv", layers.Conv(4, 3)),
+        ("one", layers.GlobalAveragePool()),
+        ("other", layers.GlobalAveragePool(), ("conv",)),
+        ("both", layers.Concatenate(), ("one", "other")),
+        ("fc", layers.FullyConnected(2)),
+    ]
+    assert Network((7, 7, 3), rows).main_layers == ["conv"]
+    rows = [("flatten", layers.Flatten()), ("fc1", layers.FullyConnected(4)), ("fc2", layers.FullyConnected(2))]
+    assert Network((7, 7, 3), rows).main_layers == ["fc1", "fc2"]
+    assert chain().main_layers == ["conv1", "conv2"]

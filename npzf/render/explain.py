@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from npzf.studies import ImageTopMaps, OcclusionMap
 
+COLUMNS = 4  # of the upper row, at least: the rows below are as wide, and need it
 LEGIBLE = 96  # pixels of a tile, about: smaller ones are enlarged by a whole factor, larger ones reduced
 
 
@@ -35,9 +36,10 @@ def explain_figure(
     height, width = photograph.shape[:2]
     columns = 1 + bool(len(names)) + len(occlusions)
     with style():
-        figure = new_figure(3.2 * max(columns, 2), 3.6 + 1.35 * len(layers))
+        figure = new_figure(3.2 * max(columns, COLUMNS), 3.6 + 1.35 * len(layers))
         rows = figure.add_gridspec(1 + len(layers), 1, height_ratios=[3.2, *[1.1] * len(layers)], hspace=0.35)
-        panels = rows[0].subgridspec(1, columns).subplots(squeeze=False)[0]
+        places = rows[0].subgridspec(1, max(columns, COLUMNS))
+        panels = [figure.add_subplot(places[k]) for k in range(columns)]
         panels[0].imshow(pad_to(photograph, height, width, MID_GREY), extent=(0, width, height, 0), interpolation="antialiased")
         if len(names):
             _bars(panels[1], names, probabilities)

@@ -30,6 +30,8 @@ def save_filters(net: Network, path: str | Path) -> Path:
 
     ValueError for a net without a convolution, or with other images than grey or RGB; OSError if the file cannot be written.
     """
+    if not net.convolutions:
+        raise ValueError(f"layers are {', '.join(net.layers)}, expected a convolution, whose filters are drawn")
     first = net.convolutions[0]
     weight = to_numpy(net.parameters[f"{first}/weight"])
     return save_png(filter_sheet(weight, max(4, LEGIBLE // weight.shape[1])), path, layer=first)

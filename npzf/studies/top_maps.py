@@ -43,7 +43,8 @@ def top_maps_of_image(net: Network, x: np.ndarray, layers: Collection[str], *, c
         raise ValueError(f"count is {count}, expected at least 1")
     for layer in layers:
         if layer not in net.with_maps():
-            raise ValueError(f"layer is {layer!r}, expected one with maps: {', '.join(net.with_maps())}")
+            among = f": {', '.join(net.with_maps())}" if net.with_maps() else ", of which the net has none"
+            raise ValueError(f"layer is {layer!r}, expected one with maps{among}")
     x = as_batch(x, net.dtype)
     photographs = net.preprocessing.invert(x)
     return [_strongest(net, x, photographs, layer, y, count) for layer, y in features(net, x, layers).items()]
