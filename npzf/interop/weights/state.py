@@ -77,8 +77,10 @@ def _values(net: Network, state: StateFile, matched: dict[str, str], layout: str
     """Every parameter as the net keeps it; ValueError for numbers that are not finite."""
     values = {name: from_layout(net, name, state.arrays[stored], layout) for name, stored in matched.items()}
     for name, value in values.items():
-        if value.dtype.kind != "f" or not np.isfinite(value.astype(net.dtype)).all():
-            raise ValueError(f"{state.path}: {matched[name]} is {value.dtype}, expected finite floating-point numbers alone")
+        if value.dtype.kind != "f":
+            raise ValueError(f"{state.path}: {matched[name]} is of type {value.dtype}, expected floating-point numbers")
+        if not np.isfinite(value.astype(net.dtype)).all():
+            raise ValueError(f"{state.path}: {matched[name]} holds NaN or infinity, expected finite numbers")
     return values
 
 
