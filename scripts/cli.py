@@ -19,10 +19,11 @@ from npzf.data import (
     PackedImages,
     SquareImages,
     centre_crop,
+    check_takes_images,
     decode,
     embedded_images,
-    luminance,
     square,
+    with_channels,
 )
 from npzf.data import resized_side as default_side
 from npzf.interop.inputs import CHANNELS, RANGES
@@ -231,7 +232,7 @@ def image_set(where: str, split: str | None = None, labels: bool = True) -> Clas
 def square_images(where: str, split: str | None, net: npzf.Network, resize: int | None, labels: bool = True) -> SquareImages:
     """Those images as squares for the net: resized to `resize` pixels, by default 8/7 of the net's input (256 for 224)."""
     size = max(net.input_shape[:2])
-    check_channels(net)
+    check_takes_images(net)
     side = default_side(net) if resize is None else resize
     if side < size:
         raise ValueError(f"--resize is {side}, expected at least the crop of {size} pixels that the net takes")
@@ -243,18 +244,11 @@ def photograph(net: npzf.Network, path: str | Path) -> np.ndarray:
 
     It becomes grey for a net of one channel. ValueError for a net that takes no images.
     """
-    check_channels(net)
+    check_takes_images(net)
     pixels, size, channels = decode(path), net.input_shape[:2], net.input_shape[2]
     grey = ", grey" if channels == 1 else ""
     print(f"{path}: centre square of {pixels.shape[1]} x {pixels.shape[0]} pixels, resized to {size[1]} x {size[0]}{grey}")
-    cropped = centre_crop(square(pixels, max(size))[None], size)[0]
-    return luminance(cropped) if channels == 1 else cropped
-
-
-def check_channels(net: npzf.Network) -> None:
-    """ValueError for a net that takes no photographs."""
-    if net.input_shape[2] not in (1, 3):
-        raise ValueError(f"input_shape of the net is {net.input_shape}, expected 3 channels for images, or 1 for grey ones")
+    return with_channels(centre_crop(square(pixels, max(size))[None], size)[0], channels)
 
 
 def class_name(net: npzf.Network, label: int) -> str:

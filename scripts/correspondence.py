@@ -11,7 +11,7 @@ import cli
 import numpy as np
 
 import npzf
-from npzf.data import luminance
+from npzf.data import check_takes_images, with_channels
 from npzf.render import grid, save_png
 from npzf.studies import sign_changes
 from npzf.studies.correspondence import PAPER, SIZE, SignChanges, mask, read_landmarks
@@ -20,13 +20,11 @@ from npzf.studies.correspondence import PAPER, SIZE, SignChanges, mask, read_lan
 def main(args: argparse.Namespace) -> None:
     cli.check_png("--picture", args.picture)
     net = cli.load_net(args)
-    cli.check_channels(net)
+    check_takes_images(net)
     side = net.input_shape[0]
     size = round(side * SIZE) if args.size is None else args.size
     photographs, parts = read_landmarks(args.landmarks, side)
-    if net.input_shape[2] == 1:
-        photographs = luminance(photographs)
-    x = net.preprocessing.apply(photographs)
+    x = net.preprocessing.apply(with_channels(photographs, net.input_shape[2]))
     tables = sign_changes(net, x, parts, args.layers, size=size, random_sets=args.random_sets, seed=args.seed)
     pairs = len(x) * (len(x) - 1) // 2
     print(f"{len(x)} images of {side} x {side} pixels, {pairs} pairs; squares of {size} x {size}, {args.random_sets} random sets")

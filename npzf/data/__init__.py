@@ -10,12 +10,12 @@ From a set to a net:
 
 from npzf.data.batches import EvaluationBatches, TenCropBatches, TrainingBatches, mean_image
 from npzf.data.class_folders import ClassFolders
-from npzf.data.crops import centre_crop, luminance, random_crops, square, ten_crops
+from npzf.data.crops import centre_crop, random_crops, square, ten_crops, with_channels
 from npzf.data.decode import DecodeError, decode
 from npzf.data.embedded import embedded_images
 from npzf.data.image_files import ImageFiles
 from npzf.data.image_folder import ImageFolder
-from npzf.data.net_input import evaluation_batches, fit_to_net, resized_side
+from npzf.data.net_input import check_takes_images, evaluation_batches, fit_to_net, resized_side
 from npzf.data.packed import PackedImages, write_packed
 from npzf.data.protocols import Batch, Batches, ImageSet
 from npzf.data.square_images import SquareImages
@@ -35,17 +35,18 @@ __all__ = [
     "TenCropBatches",
     "TrainingBatches",
     "centre_crop",
+    "check_takes_images",
     "checked_targets",
     "decode",
     "embedded_images",
     "evaluation_batches",
     "fit_to_net",
-    "luminance",
     "mean_image",
     "one_class_each",
     "random_crops",
     "resized_side",
     "square",
     "ten_crops",
+    "with_channels",
     "write_packed",
 ]

@@ -10,6 +10,7 @@ from PIL import Image
 
 from npzf.geometry import pair
 
+CHANNELS = (1, 3)  # grey, or red, green and blue
 Size = int | tuple[int, int]  # of a crop, in pixels
 
 
@@ -30,10 +31,22 @@ def square(image: np.ndarray, side: int) -> np.ndarray:
     return np.array(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR, box=box))
 
 
-def luminance(images: np.ndarray) -> np.ndarray:
-    """RGB as grey, for nets of one channel: uint8 (..., 3) -> (..., 1), the luma of ITU-R 601, as Pillow rounds it."""
+def with_channels(images: np.ndarray, channels: int) -> np.ndarray:
+    """RGB images uint8 (..., 3) as a net of so many channels takes them: as they are, or grey (..., 1).
+
+    Grey is the luma of ITU-R 601, rounded as Pillow does. ValueError for other channels.
+    """
+    check_channels(channels)
+    if channels == 3:
+        return images
     weights = np.array([19595, 38470, 7471], np.uint32)  # of 65536: 0.299, 0.587, 0.114
     return ((images @ weights + 0x8000) >> 16).astype(np.uint8)[..., None]
+
+
+def check_channels(channels: int) -> None:
+    """ValueError for a number of channels that photographs cannot have."""
+    if channels not in CHANNELS:
+        raise ValueError(f"channels is {channels}, expected 3 for images, red, green and blue, or 1, grey")
 
 
 def centre_crop(images: np.ndarray, size: Size) -> np.ndarray:

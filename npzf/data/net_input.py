@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from npzf.data.batches import EvaluationBatches
+from npzf.data.crops import CHANNELS
 from npzf.data.protocols import Batch, Batches, ImageSet
 from npzf.data.square_images import SquareImages
 from npzf.network import Network
@@ -20,14 +21,19 @@ def resized_side(net: Network) -> int:
     return round(max(net.input_shape[:2]) * 8 / 7)
 
 
+def check_takes_images(net: Network) -> None:
+    """ValueError for a net that takes neither red, green and blue nor grey."""
+    if net.input_shape[2] not in CHANNELS:
+        raise ValueError(f"input_shape of the net is {net.input_shape}, expected 3 channels for images, or 1 for grey ones")
+
+
 def fit_to_net(net: Network, images: ImageSet | SquareImages, side: int | None = None) -> SquareImages:
     """The images as squares for this net, resized to `side` pixels, by default resized_side(net); SquareImages as they are.
 
     They are grey for a net of one channel. ValueError if crops of the net's input shape cannot be taken from them.
     """
     rows, columns, channels = net.input_shape
-    if channels not in (1, 3):
-        raise ValueError(f"input_shape of the net is {net.input_shape}, expected 3 channels for images, or 1 for grey ones")
+    check_takes_images(net)
     if isinstance(images, SquareImages):
         resized = images
     elif isinstance(images, ImageSet):

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from npzf.data.crops import luminance, square
+from npzf.data.crops import check_channels, square, with_channels
 from npzf.data.decode import DecodeError
 from npzf.data.protocols import ImageSet
 from npzf.data.targets import checked_targets
@@ -31,8 +31,7 @@ class SquareImages:
     """
 
     def __init__(self, source: ImageSet, side: int, limit: int = 2**30, channels: int = 3):
-        if channels not in (1, 3):
-            raise ValueError(f"channels is {channels}, expected 3 for images, red, green and blue, or 1, grey")
+        check_channels(channels)
         checked_targets(source)
         self.source, self.side, self.channels = source, side, channels
         self.failures: dict[int, str] = {}
@@ -81,8 +80,7 @@ class SquareImages:
     def _square(self, i: int) -> np.ndarray | str:
         """The square of image i, or why it cannot be decoded."""
         try:
-            pixels = square(self.source.image(i), self.side)
-            return luminance(pixels) if self.channels == 1 else pixels
+            return with_channels(square(self.source.image(i), self.side), self.channels)
         except DecodeError as error:
             return str(error)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npzf.data import centre_crop, luminance, random_crops, square, ten_crops
+from npzf.data import centre_crop, random_crops, square, ten_crops, with_channels
 
 
 def places(count=2, height=6, width=6):
@@ -102,8 +102,11 @@ def test_rows_and_columns(crop):
         crop(images, (2, 10))
 
 
-def test_grey_is_pillows():
+def test_grey_is_pillows_and_colour_stays():
     pixels = np.random.default_rng(0).integers(0, 256, (50, 40, 3), np.uint8)
     expected = np.asarray(Image.fromarray(pixels).convert("L"))
-    np.testing.assert_array_equal(luminance(pixels)[..., 0], expected)
-    np.testing.assert_array_equal(luminance(pixels[None])[0, ..., 0], expected)
+    np.testing.assert_array_equal(with_channels(pixels, 1)[..., 0], expected)
+    np.testing.assert_array_equal(with_channels(pixels[None], 1)[0, ..., 0], expected)
+    assert with_channels(pixels, 3) is pixels
+    with pytest.raises(ValueError, match="channels is 4, expected 3 for images"):
+        with_channels(pixels, 4)
