@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import operator
 from collections.abc import Callable, Sequence
-
-import numpy as np
+from typing import Any
 
 from npzf.interop.builder import NetBuilder
 from npzf.interop.node_rows import SizeError, Value
@@ -41,12 +41,15 @@ def build_network(build: Build, channels: int, input_shape: Sequence[int] | None
     return _built(build, channels, *shape[:2])
 
 
-def checked_shape(input_shape: Sequence[int]) -> tuple[int, int, int]:
+def checked_shape(input_shape: Any) -> tuple[int, int, int]:
     """The (H, W, C) that a caller has given; ValueError if it is none."""
-    sides = tuple(input_shape)
-    if len(sides) != 3 or not all(isinstance(side, int | np.integer) and side >= 1 for side in sides):
-        raise ValueError(f"input_shape is {sides}, expected (H, W, C) in whole numbers of at least 1")
-    return int(sides[0]), int(sides[1]), int(sides[2])
+    try:
+        height, width, channels = (operator.index(side) for side in input_shape)
+    except (TypeError, ValueError):
+        height = width = channels = 0
+    if min(height, width, channels) < 1:
+        raise ValueError(f"input_shape is {input_shape}, expected (H, W, C) in whole numbers of at least 1")
+    return height, width, channels
 
 
 def _built(build: Build, channels: int, height: int, width: int) -> Network:

@@ -16,7 +16,7 @@ from npzf.interop.inputs import input_words, set_input
 from npzf.interop.packages import required
 from npzf.interop.ready_nets import SOURCES, pretrained
 from npzf.interop.weights.files import READERS, read_state
-from npzf.interop.weights.state import load_state
+from npzf.interop.weights.state import set_state
 from npzf.layers import Flatten
 from npzf.network import Network
 from npzf.rows import Row
@@ -133,10 +133,10 @@ def _is_house(path: Path) -> bool:
 
 def _of_model(path: Path) -> tuple[Network, Known]:
     required("onnx", "onnx")
-    from npzf.interop import from_onnx
-    from npzf.interop.onnx.importer import says_input
+    from npzf.interop.onnx.importer import read_model
 
-    return from_onnx(path), Known.YES if says_input(path) else Known.NO
+    net, says_input = read_model(path)
+    return net, Known.YES if says_input else Known.NO
 
 
 def _of_weights(path: Path, options: NetOptions, names: Sequence[str] | None) -> tuple[Network, Known]:
@@ -155,7 +155,7 @@ def _of_weights(path: Path, options: NetOptions, names: Sequence[str] | None) ->
         flattened = [isinstance(layer, Flatten) for _, layer, *_ in rows]
         rows = rows[: flattened.index(True)] if any(flattened) else rows
     net = Network(shape, rows, weight_init=0.0)
-    load_state(net, path)
+    set_state(net, state)
     return net, Known.YES if state.fed else Known.NO
 
 

@@ -21,6 +21,11 @@ from npzf.preprocessing import Preprocessing
 
 def from_onnx(path: str | Path | bytes | onnx.ModelProto, input_shape: Sequence[int] | None = None) -> Network:
     """As npzf.from_onnx."""
+    return read_model(path, input_shape)[0]
+
+
+def read_model(path: str | Path | bytes | onnx.ModelProto, input_shape: Sequence[int] | None = None) -> tuple[Network, bool]:
+    """The net, and whether its model says what it is fed, as those of to_onnx do; arguments and errors as npzf.from_onnx."""
     file = OnnxFile(path)
     try:
         graph = OnnxGraph(file)
@@ -32,16 +37,11 @@ def from_onnx(path: str | Path | bytes | onnx.ModelProto, input_shape: Sequence[
                 raise ValueError("input_shape is None, expected (H, W, C): the model leaves the channels open")
             channels = checked_shape(input_shape)[2]
         net = build_network(graph.build, channels, input_shape)
-        _read_metadata(net, *(metadata(file.model, key) for key in ("classes", "mean", "std")))
+        classes, mean, std = (metadata(file.model, key) for key in ("classes", "mean", "std"))
+        _read_metadata(net, classes, mean, std)
     except ValueError as error:
         raise ValueError(f"{file.label}: {' '.join(str(error).split())}") from error
-    return net
-
-
-def says_input(path: str | Path) -> bool:
-    """Whether a model says what its net is fed, as those of to_onnx do."""
-    model = OnnxFile(path).model
-    return any(metadata(model, key) is not None for key in ("mean", "std"))
+    return net, mean is not None or std is not None
 
 
 def _read_metadata(net: Network, classes: Any, mean: Any, std: Any) -> None:

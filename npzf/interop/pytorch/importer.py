@@ -7,7 +7,6 @@ NetBuilder, named by the module's path ("features.0") or by the node ("cat_1").
 from __future__ import annotations
 
 import logging
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import torch
 from torch import fx, nn
 
 from npzf.interop.builder import NetBuilder
-from npzf.interop.input_size import build_network
+from npzf.interop.input_size import build_network, checked_shape
 from npzf.interop.node_rows import Value
 from npzf.interop.pytorch.exporter import TorchNetwork
 from npzf.interop.pytorch.operations import Operations
@@ -30,7 +29,7 @@ def from_torch(module: nn.Module, input_shape: Sequence[int] | None = None) -> N
     """As npzf.from_torch."""
     module = _plain(module)
     ours = module if isinstance(module, TorchNetwork) else None
-    shape = _sides(input_shape) if input_shape is not None else ours.input_shape if ours else None
+    shape = checked_shape(input_shape) if input_shape is not None else ours.input_shape if ours else None
     if any(part.training for part in module.modules()):
         log.info("module is in training mode: taken as in inference, with running statistics and without dropout")
     hooked = [path or "the module" for path, part in module.named_modules() if part._forward_hooks or part._forward_pre_hooks]
@@ -54,16 +53,6 @@ def _plain(module: Any) -> nn.Module:
     if isinstance(module, torch.jit.ScriptModule):
         raise ValueError("module is a compiled ScriptModule, expected the torch.nn.Module that it was made of")
     return module
-
-
-def _sides(shape: Any) -> tuple[int, int, int]:
-    try:
-        height, width, channels = (operator.index(side) for side in shape)
-    except (TypeError, ValueError):
-        height = width = channels = 0
-    if min(height, width, channels) < 1:
-        raise ValueError(f"input_shape is {shape}, expected (H, W, C) in whole numbers of at least 1")
-    return height, width, channels
 
 
 class _Build:
