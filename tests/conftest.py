@@ -105,3 +105,14 @@ def set_threads():
     before = threads.count()
     yield threads.set_threads
     threads.set_threads(before)
+
+
+@pytest.fixture
+def one_torch_thread():
+    """PyTorch's threads would wait for each other longer than they compute on nets of a few units."""
+    torch = pytest.importorskip("torch", reason="PyTorch is missing: pip install 'npzf[test]'")
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -11,7 +11,7 @@ from npzf.network import Network
 from npzf.units import seed
 
 torch = pytest.importorskip("torch", reason="PyTorch is the reference: pip install 'npzf[test]'")
-from torch_reference import Twin, nchw, nhwc  # noqa: E402
+from torch_reference import DeconvnetRelu, PassedOn, Twin, nchw, nhwc  # noqa: E402
 
 UP = np.array([-1.0, 2.0, -3.0, 4.0, 0.0, 5.0])  # what the relu sees on the way up
 SIGNAL = np.array([10.0, 20.0, -30.0, -40.0, 50.0, 0.0])  # what comes down to it
@@ -73,16 +73,6 @@ def make(build):
     return net, normal(2, *net.input_shape)
 
 
-class DeconvnetRelu(torch.autograd.Function):
-    @staticmethod
-    def forward(context, x):
-        return x.clamp(min=0)
-
-    @staticmethod
-    def backward(context, gy):
-        return gy.clamp(min=0)
-
-
 class GuidedRelu(torch.autograd.Function):
     @staticmethod
     def forward(context, x):
@@ -93,18 +83,6 @@ class GuidedRelu(torch.autograd.Function):
     def backward(context, gy):
         (x,) = context.saved_tensors
         return gy * (gy > 0) * (x > 0)
-
-
-class PassedOn(torch.autograd.Function):
-    """What a layer makes of x on the way up; on the way down nothing happens."""
-
-    @staticmethod
-    def forward(context, x, y):
-        return y
-
-    @staticmethod
-    def backward(context, gy):
-        return gy, None
 
 
 class Autograd(Twin):

@@ -12,14 +12,7 @@ from npzf.units import seed
 torch = pytest.importorskip("torch", reason="PyTorch is the reference: pip install 'npzf[test]'")
 from torch_reference import Twin, nchw, nhwc  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """PyTorch's threads would wait for each other longer than they compute on nets so small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))

@@ -6,30 +6,10 @@ import torch.nn.functional as F
 from assertions import TORCH, close, normal
 from torch import nn
 from torch.overrides import TorchFunctionMode
-from torch_reference import nchw, nhwc
+from torch_reference import DeconvnetRelu, PassedOn, nchw, nhwc
 
 import npzf
 from npzf.geometry import pair, sides
-
-
-class _Rectified(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        return x.clamp(min=0)
-
-    @staticmethod
-    def backward(ctx, g):
-        return g.clamp(min=0)
-
-
-class _PassedOn(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, y):
-        return y.clone()
-
-    @staticmethod
-    def backward(ctx, g):
-        return g, None
 
 
 class Deconvnet(TorchFunctionMode):
@@ -45,11 +25,11 @@ class Deconvnet(TorchFunctionMode):
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if function in self.RELUS:
-            return _Rectified.apply(args[0])
+            return DeconvnetRelu.apply(args[0])
         if function in self.NORMS:
             with torch.no_grad():
                 y = function(*args, **kwargs)
-            return _PassedOn.apply(args[0], y)
+            return PassedOn.apply(args[0], y)
         return function(*args, **kwargs)
 
 

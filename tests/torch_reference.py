@@ -201,6 +201,30 @@ class Windows:
         return x[:, :, top : top + self.size[0], left : left + self.size[1]]
 
 
+class DeconvnetRelu(torch.autograd.Function):
+    """max(x, 0) on the way up, and on the signal on the way down (section 2.1)."""
+
+    @staticmethod
+    def forward(context, x):
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(context, gy):
+        return gy.clamp(min=0)
+
+
+class PassedOn(torch.autograd.Function):
+    """What a layer makes of x on the way up; on the way down nothing happens."""
+
+    @staticmethod
+    def forward(context, x, y):
+        return y.clone()
+
+    @staticmethod
+    def backward(context, gy):
+        return gy, None
+
+
 def local_contrast_norm(x, window, sigma, floor):
     """Jarrett et al. 2009, section 3.1, on (N, C, H, W): weights sum to 1 over the maps and the pixels that exist."""
     distance = torch.arange(window, dtype=x.dtype) - window // 2

@@ -16,13 +16,7 @@ import npzf  # noqa: E402
 FIXED = {"deadline": None, "derandomize": True, "database": None, "suppress_health_check": list(HealthCheck)}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """PyTorch's threads would wait for each other longer than they compute on nets so small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
