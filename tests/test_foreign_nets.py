@@ -76,8 +76,11 @@ def commands(root, kind, out):
 
 
 def out_of_place(folder):
-    """Files that a layer's name has led elsewhere: the commands write into deep/visualize and deep/atlas, and nothing above."""
-    return [path for path in (folder / "deep").glob("*") if path.name not in ("visualize", "atlas")]
+    """Files and folders that a layer's name has led elsewhere: the commands make these folders alone below deep."""
+    folders = {"visualize", "visualize/tiles", "atlas", "atlas/sheets"}
+    paths = [path.relative_to(folder / "deep") for path in (folder / "deep").rglob("*")]
+    tiles = [path for path in paths if "rank" in path.name and path.parent.name != "tiles"]
+    return tiles + [path for path in paths if path.suffix and str(path.parent) not in folders]
 
 
 def run(script, arguments):

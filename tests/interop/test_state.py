@@ -97,10 +97,12 @@ def test_an_alphabet_is_no_order(tmp_path):
 def test_names_win_over_positions(tmp_path):
     table = [(name, layers.Conv(3, 1)) for name in ("a", "b")]
     net = Network((4, 4, 3), table, dtype="float64")
-    arrays = {f"model.{name}.{key}": normal(*shape, seed=ord(name)) for name in "ba" for key, shape in KEYS.items()}
+    names = ("another", "model.b", "model.a")  # the first is of the same shape, and no layer's name
+    arrays = {f"{name}.{key}": normal(*shape, seed=ord(name[-1])) for name in names for key, shape in KEYS.items()}
     np.savez(tmp_path / "w.npz", **arrays)
     npzf.load_state(net, tmp_path / "w.npz", "pytorch")
-    np.testing.assert_array_equal(net.parameters["a/bias"], arrays["model.a.bias"])
+    for name in ("a", "b"):
+        np.testing.assert_array_equal(net.parameters[f"{name}/bias"], arrays[f"model.{name}.bias"])
 
 
 KEYS = {"weight": (3, 3, 1, 1), "bias": (3,)}
