@@ -134,3 +134,13 @@ def rows(net):
 def _configuration(layer):
     full = {"window": pair, "stride": pair, "pad": sides}
     return {name: full.get(name, lambda same: same)(value) for name, value in layer.configuration().items()}
+
+
+def conv(maps=4, channels=3):
+    return nn.Conv2d(channels, maps, 3)
+
+
+def converted(module, shape=(9, 8, 3)):
+    """The net made of a module with random numbers, held against it."""
+    net, _ = check_conversion(randomized(module), shape)
+    return net

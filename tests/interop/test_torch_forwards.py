@@ -9,23 +9,13 @@ torch = pytest.importorskip("torch", reason="PyTorch makes the modules: pip inst
 import torch.nn.functional as F  # noqa: E402
 from random_modules import Code  # noqa: E402
 from torch import nn  # noqa: E402
-from torch_conversion import check_conversion, images, randomized  # noqa: E402
+from torch_conversion import conv, converted, images, randomized  # noqa: E402
 from torch_reference import nhwc  # noqa: E402
 
 import npzf  # noqa: E402
 from npzf.layers import AveragePool, Conv  # noqa: E402
 
 SHAPE = (9, 8, 3)
-
-
-def conv(maps=4, channels=3):
-    return nn.Conv2d(channels, maps, 3)
-
-
-def converted(module, shape=SHAPE):
-    """The net made of a module with random numbers, held against it."""
-    net, _ = check_conversion(randomized(module), shape)
-    return net
 
 
 # In place
