@@ -1,11 +1,13 @@
 """Images in memory that a tiny net learns in a few batches, and the net: what the tests of training share."""
 
 import numpy as np
+import pytest
 
 from npzf import layers
 from npzf.data import DecodeError, SquareImages
 from npzf.network import Network
 from npzf.preprocessing import Preprocessing
+from npzf.training import Trainer, TrainingConfig
 
 
 class Pictures:
@@ -69,3 +71,22 @@ def rectangles(dtype="float64"):
         ("softmax", layers.Softmax()),
     ]
     return Network((7, 7, 3), table, dtype=dtype, seed=3)
+
+
+CONFIG = {"epochs": 3, "batch": 7, "rate": 0.02, "decay": 1e-3, "patience": 1}  # five batches an epoch, the last of two images
+
+
+def make(folder, net=None, training=None, validation=None, **changes):
+    return Trainer(
+        net or tiny(), training or squares(), validation or squares(9, seed=1), folder, TrainingConfig(**CONFIG | changes)
+    )
+
+
+def resume(folder, **options):
+    return Trainer.resume(folder / "checkpoint.h5", squares(), squares(9, seed=1), **options)
+
+
+def refused(named, call, *arguments, **options):
+    with pytest.raises(ValueError, match=named) as caught:
+        call(*arguments, **options)
+    assert "\n" not in str(caught.value)

@@ -10,26 +10,14 @@ import signal
 import h5py
 import numpy as np
 import pytest
-from tiny_training import Pictures, squares, tiny
+from tiny_training import Pictures, make, refused, resume, squares, tiny
 
 import npzf
 from npzf import layers
 from npzf.data import SquareImages
 from npzf.network import Network
-from npzf.training import Diverged, Trainer, TrainingConfig, checkpoint, evaluate, trainer
+from npzf.training import Diverged, Trainer, evaluate, trainer
 from npzf.training.checks import warn_if_at_chance
-
-CONFIG = {"epochs": 3, "batch": 7, "rate": 0.02, "decay": 1e-3, "patience": 1}  # five batches an epoch, the last of two images
-
-
-def make(folder, net=None, training=None, validation=None, **changes):
-    return Trainer(
-        net or tiny(), training or squares(), validation or squares(9, seed=1), folder, TrainingConfig(**CONFIG | changes)
-    )
-
-
-def resume(folder, **options):
-    return Trainer.resume(folder / "checkpoint.h5", squares(), squares(9, seed=1), **options)
 
 
 def everything(path):
@@ -42,20 +30,6 @@ def everything(path):
         for row in state["log_rows"]:
             row.pop("images_per_second")
         return {name: np.asarray(value).tobytes() for name, value in arrays.items()}, state
-
-
-def refused(named, call, *arguments, **options):
-    with pytest.raises(ValueError, match=named) as caught:
-        call(*arguments, **options)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    """The folder of a whole run."""
-    folder = tmp_path_factory.mktemp("whole")
-    make(folder).run()
-    return folder
 
 
 def record(monkeypatch):
@@ -365,52 +339,3 @@ def test_a_batch_of_which_nothing_can_be_decoded_is_passed_over(tmp_path):
 
 def test_more_than_one_percent_stops_in_one_line(tmp_path):
     refused(r"2 of 100 images cannot be decoded", make(tmp_path, training=SquareImages(Pictures(100, bad=[1, 2]), 8)).run)
-
-
-def test_a_network_without_training_state_is_no_checkpoint(tmp_path):
-    tiny().save(tmp_path / "checkpoint.h5")
-    refused("is a network without training state, expected a checkpoint", resume, tmp_path)
-
-
-def change_state(**changes):
-    def change(file):
-        attributes = file["training"].attrs
-        state = json.loads(attributes["state"]) | changes
-        attributes["state"] = json.dumps({key: value for key, value in state.items() if value is not None})
-
-    return change
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        change_state(config={"epoch": 3}),
-        change_state(schedule={}),
-        change_state(batch=None),
-        lambda file: file["training"].attrs.create("state", "{"),
-        lambda file: file["training"].attrs.pop("state"),
-        lambda file: file.pop("training/velocity/fc3/bias"),
-    ],
-)
-def test_a_damaged_training_state_is_named_in_one_line(tmp_path, uninterrupted, change):
-    path = tmp_path / "checkpoint.h5"
-    path.write_bytes((uninterrupted / "checkpoint.h5").read_bytes())
-    with h5py.File(path, "r+") as file:
-        change(file)
-    refused(str(path), resume, tmp_path)
-
-
-def test_an_older_checkpoint_is_refused_in_one_line_that_says_what_to_do(tmp_path, uninterrupted):
-    path = tmp_path / "checkpoint.h5"
-    path.write_bytes((uninterrupted / "checkpoint.h5").read_bytes())
-    with h5py.File(path, "r+") as file:
-        file.attrs["version"] = 1
-    refused(r"version of .*checkpoint\.h5 is 1, expected 2: train or convert the net again", resume, tmp_path)
-
-
-def test_reading_a_checkpoint_gives_what_was_saved(uninterrupted):
-    net, state = checkpoint.read(uninterrupted / "checkpoint.h5")
-    assert (state["epoch"], state["batch"], len(state["log_rows"])) == (3, 0, 3)
-    assert TrainingConfig(**state["config"]) == TrainingConfig(**CONFIG)
-    assert net.passes == 3 * 5  # what the next dropout masks are drawn from, besides the seed
-    assert evaluate(net, squares(9, seed=1)).error == pytest.approx(state["log_rows"][-1]["validation_error"])

@@ -1,0 +1,58 @@
+"""The checkpoint file: what it gives back, and what is no checkpoint."""
+
+import json
+
+import h5py
+import pytest
+from tiny_training import CONFIG, refused, resume, squares, tiny
+
+from npzf.training import TrainingConfig, checkpoint, evaluate
+
+
+def test_a_network_without_training_state_is_no_checkpoint(tmp_path):
+    tiny().save(tmp_path / "checkpoint.h5")
+    refused("is a network without training state, expected a checkpoint", resume, tmp_path)
+
+
+def change_state(**changes):
+    def change(file):
+        attributes = file["training"].attrs
+        state = json.loads(attributes["state"]) | changes
+        attributes["state"] = json.dumps({key: value for key, value in state.items() if value is not None})
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        change_state(config={"epoch": 3}),
+        change_state(schedule={}),
+        change_state(batch=None),
+        lambda file: file["training"].attrs.create("state", "{"),
+        lambda file: file["training"].attrs.pop("state"),
+        lambda file: file.pop("training/velocity/fc3/bias"),
+    ],
+)
+def test_a_damaged_training_state_is_named_in_one_line(tmp_path, uninterrupted, change):
+    path = tmp_path / "checkpoint.h5"
+    path.write_bytes((uninterrupted / "checkpoint.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        change(file)
+    refused(str(path), resume, tmp_path)
+
+
+def test_an_older_checkpoint_is_refused_in_one_line_that_says_what_to_do(tmp_path, uninterrupted):
+    path = tmp_path / "checkpoint.h5"
+    path.write_bytes((uninterrupted / "checkpoint.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        file.attrs["version"] = 1
+    refused(r"version of .*checkpoint\.h5 is 1, expected 2: train or convert the net again", resume, tmp_path)
+
+
+def test_reading_a_checkpoint_gives_what_was_saved(uninterrupted):
+    net, state = checkpoint.read(uninterrupted / "checkpoint.h5")
+    assert (state["epoch"], state["batch"], len(state["log_rows"])) == (3, 0, 3)
+    assert TrainingConfig(**state["config"]) == TrainingConfig(**CONFIG)
+    assert net.passes == 3 * 5  # what the next dropout masks are drawn from, besides the seed
+    assert evaluate(net, squares(9, seed=1)).error == pytest.approx(state["log_rows"][-1]["validation_error"])
