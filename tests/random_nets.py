@@ -100,6 +100,8 @@ def classifier(rows):
     rows.add(layers.Flatten(channels_first=rows.boolean()))
     if rows.boolean():
         rows.add(layers.Concatenate(), rows.top, rows.top)
+    if rows.boolean():
+        rows.add(layers.L2Normalize())
     rows.add(layers.FullyConnected(rows.integer(1, 7)))
     if rows.boolean():
         rows.add(layers.ReLU())

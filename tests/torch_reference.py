@@ -87,6 +87,8 @@ class Twin:
                 return torch.cat(inputs, 1)
             case layers.Add():
                 return torch.stack(inputs).sum(0)
+            case layers.L2Normalize():
+                return F.normalize(x, dim=1, eps=layer.eps)
             case layers.Softmax():
                 return F.softmax(x, 1)
         raise TypeError(f"no twin of {layer}")
@@ -118,7 +120,13 @@ class Twin:
                 windows = Windows.of(layer, size)
                 ones = torch.ones(size[1], 1, *windows.window, dtype=y.dtype)
                 return [windows.transposed(y / windows.counts(layer.count_padding), ones, size[1])]
-            case layers.LocalResponseNorm() | layers.LocalContrastNorm() | layers.Dropout() | layers.Softmax():
+            case (
+                layers.LocalResponseNorm()
+                | layers.LocalContrastNorm()
+                | layers.L2Normalize()
+                | layers.Dropout()
+                | layers.Softmax()
+            ):
                 return [y]
             case layers.Flatten() if len(size) == 2 or layer.channels_first:
                 return [y.view(size)]

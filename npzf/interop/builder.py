@@ -166,6 +166,10 @@ class NetBuilder(NodeRows):
         """Dropout, which drops in training alone."""
         return self._add(name, layers.Dropout(rate), self.with_zeros(value))
 
+    def l2_normalize(self, name: str, value: Value, eps: float = layers.L2Normalize.eps) -> Value:
+        """Features of one place, scaled to unit length."""
+        return self._add(name, layers.L2Normalize(eps), self._vector(name, value))
+
     def softmax(self, name: str, value: Value) -> Value:
         """The softmax over the maps or features of one place."""
         return self._add(name, layers.Softmax(), self._vector(name, value))

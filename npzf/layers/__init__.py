@@ -5,6 +5,7 @@ from npzf.layers.conv import Conv
 from npzf.layers.dropout import Draw, Dropout
 from npzf.layers.fully_connected import Flatten, FullyConnected
 from npzf.layers.joins import Add, Concatenate, Join
+from npzf.layers.l2_normalize import L2Normalize
 from npzf.layers.layer import Gradients, Layer, Pointwise, ProjectionRules, Save
 from npzf.layers.normalization import LocalContrastNorm, LocalResponseNorm
 from npzf.layers.pool import AveragePool, GlobalAveragePool, MaxPool
@@ -25,6 +26,7 @@ __all__ = [
     "GlobalAveragePool",
     "Gradients",
     "Join",
+    "L2Normalize",
     "Layer",
     "LocalContrastNorm",
     "LocalResponseNorm",

@@ -24,6 +24,7 @@ LAYERS = {  # layer, one image's input shape
     "average": (layers.GlobalAveragePool(), MAPS),
     "average pool": (layers.AveragePool(3, 2, pad=1, ceil=True), MAPS),
     "average pool, rectangular": (layers.AveragePool((2, 3), (1, 2), pad=(0, 1, 2, 0), count_padding=False), MAPS),
+    "unit length": (layers.L2Normalize(), (7,)),
     "softmax": (layers.Softmax(), (7,)),
     "across maps": (layers.LocalResponseNorm(alpha=1.0), MAPS),
     "across maps, sum": (layers.LocalResponseNorm(n=4, alpha=0.5, beta=0.6, alpha_divided_by_n=False), MAPS),
@@ -244,6 +245,31 @@ def test_softmax_passes_a_projection_on():
     assert layer.project(x, saved, ProjectionRules()) is x
 
 
+def test_unit_length_projects_unchanged_or_by_its_true_gradient():
+    layer, x, y = layers.L2Normalize(), normal(2, 5), normal(2, 5, seed=1)
+    assert layer.project(y, layer.forward(x, Save.SWITCHES)[1], ProjectionRules()) is y
+    _, saved = layer.forward(x, Save.GRADIENTS)
+    np.testing.assert_array_equal(layer.project(y, saved, ProjectionRules(norm_gradient=True)), layer.backward(y, saved)[0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_features_of_any_size_get_unit_length(dtype, scale):
+    x = (normal(3, 50) * scale).astype(dtype)
+    y, saved = layers.L2Normalize(1e-36).forward(x, Save.GRADIENTS)
+    np.testing.assert_allclose(np.linalg.norm(y.astype(np.float64), axis=1), 1, rtol=1e-6)
+    gx = layers.L2Normalize(1e-36).backward(y, saved)[0] * scale
+    np.testing.assert_allclose(gx, 0, atol=1e-5)  # along y nothing changes
+
+
+def test_features_of_no_length_stay_0_and_their_gradient_is_that_of_the_eps():
+    layer, x, gy = layers.L2Normalize(0.5), np.zeros((2, 4)), normal(2, 4)
+    x[1, 0] = 0.25
+    y, saved = layer.forward(x, Save.GRADIENTS)
+    np.testing.assert_array_equal(y, x / 0.5)
+    np.testing.assert_array_equal(layer.backward(gy, saved)[0], gy / 0.5)
+
+
 @pytest.mark.parametrize(
     ("layer", "expected"),
     [
@@ -292,6 +318,9 @@ def test_initial_weights_have_the_deviation_asked_for_and_biases_are_0():
         (lambda: layers.AveragePool((3, 0), 1), r"AveragePool: window is \(3, 0\)"),
         (lambda: layers.Conv(4, (3, 2, 1)), r"Conv: window is \(3, 2, 1\)"),
         (lambda: layers.Add().shape((5, 5, 1), (5, 5, 2)), r"Add: inputs are \(5, 5, 1\), \(5, 5, 2\), expected the same"),
+        (lambda: layers.L2Normalize().shape((5, 5, 1)), r"L2Normalize: input is \(5, 5, 1\), expected \(F,\)"),
+        (lambda: layers.L2Normalize(0.0), "L2Normalize: eps is 0.0"),
+        (lambda: layers.L2Normalize(float("nan")), "L2Normalize: eps is nan"),
         (lambda: layers.Softmax().shape((5, 5, 1)), r"Softmax: input is \(5, 5, 1\)"),
         (lambda: layers.MaxPool(3, 2).shape((9,)), r"MaxPool: input is \(9,\)"),
         (lambda: layers.GlobalAveragePool().shape((9,)), r"GlobalAveragePool: input is \(9,\)"),

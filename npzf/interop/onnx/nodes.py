@@ -147,6 +147,12 @@ def _local_response_norm(nodes: Nodes, name: str, layer: layers.LocalResponseNor
     nodes.add("Div", name, [*sources, own["power"]])
 
 
+def _l2_normalize(nodes: Nodes, name: str, layer: layers.L2Normalize, sources: list[str]) -> None:
+    if layer.eps > layers.L2Normalize.eps:
+        raise ValueError(f"layer {name!r} is {layer}, expected an eps of at most {layers.L2Normalize.eps:g}: ONNX has none")
+    nodes.add("LpNormalization", name, sources, axis=1, p=2)
+
+
 def _local_contrast_norm(nodes: Nodes, name: str, layer: layers.LocalContrastNorm, sources: list[str]) -> None:
     numbers = {"window": int(layer.window), "sigma": float(layer.sigma), "floor": float(layer.floor)}
     nodes.add(LOCAL_CONTRAST_NORM, name, sources, domain=DOMAIN, **numbers)
@@ -179,6 +185,7 @@ WRITERS: dict[type[Layer], Callable[..., None]] = {
     layers.Flatten: _flatten,
     layers.FullyConnected: _fully_connected,
     layers.GlobalAveragePool: _global_average_pool,
+    layers.L2Normalize: _l2_normalize,
     layers.LocalContrastNorm: _local_contrast_norm,
     layers.LocalResponseNorm: _local_response_norm,
     layers.MaxPool: _max_pool,

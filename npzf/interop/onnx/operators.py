@@ -65,6 +65,15 @@ def dropout(step: Step) -> Outcome:
     return step.builder.dropout(step.name, step.value(), rate)
 
 
+def lp_normalization(step: Step) -> Outcome:
+    value, p = step.value(), step.whole("p", 2)
+    dims = step.dims(value)
+    (axis,) = step.axes([step.whole("axis", -1)], len(dims))
+    if p != 2 or axis != 1 or dims[axis] != int(np.prod(value.shape)):
+        raise step.error(f"has p {p} over axis {axis} of {value.shape}, expected 2, over features (F,) and all of them")
+    return step.view(step.builder.l2_normalize(step.name, value), dims)
+
+
 def softmax(step: Step) -> Outcome:
     value = step.value()
     dims = step.dims(value)
@@ -113,6 +122,7 @@ OPERATORS: dict[str, Callable[[Step], Outcome]] = {
     "GlobalMaxPool": global_max_pool,
     "Identity": unchanged,
     "LRN": lrn,
+    "LpNormalization": lp_normalization,
     "MatMul": matmul,
     "MaxPool": max_pool,
     "Mul": arithmetic,

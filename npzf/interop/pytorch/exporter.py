@@ -109,6 +109,8 @@ def _module(layer: Layer, shape: tuple[int, ...], keep_order: bool) -> nn.Module
                 return nn.Flatten()
             case layers.Dropout():
                 return nn.Dropout(layer.rate)
+            case layers.L2Normalize():
+                return own.L2Normalize(layer.eps)
             case layers.Softmax():
                 return nn.Softmax(dim=1)
             case layers.Concatenate():

@@ -143,6 +143,14 @@ class Functions(Shapes):
     ) -> Value:
         return self.builder.local_response_norm(name, input, size, k, alpha, beta)
 
+    def normalize(self, name: str, input: Value, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any = None) -> Value:
+        """Only the square root of the sum of the squares, over all features."""
+        self.expect(name, "p", p, 2)
+        if dim % (len(input.shape) + 1) != 1:
+            raise ValueError(f"node {name!r} has dim {dim}, expected 1: over the features")
+        made = self.builder.l2_normalize(name, input, eps)
+        return made if len(input.shape) == 1 else self.builder.one_place(name, made)
+
     def softmax(self, name: str, input: Value, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Value:
         if dim is not None and dim % (len(input.shape) + 1) != 1:  # None: 1, as PyTorch takes it for these shapes
             raise ValueError(f"node {name!r} has dim {dim}, expected 1: over the classes")
@@ -210,6 +218,7 @@ FUNCTIONS: dict[Any, Operation] = {
     F.adaptive_max_pool2d: Functions.adaptive_max_pool2d,
     F.local_response_norm: Functions.local_response_norm,
     **dict.fromkeys((F.dropout, F.dropout2d), Functions.dropout),
+    F.normalize: Functions.normalize,
     **dict.fromkeys((F.softmax, torch.softmax), Functions.softmax),
     F.pad: Functions.pad,
     torch.flatten: Functions.flatten,

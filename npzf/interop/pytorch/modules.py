@@ -134,6 +134,20 @@ class LocalResponseNorm(nn.LocalResponseNorm):
         return F.local_response_norm(input, self.size, self.alpha * self.size, self.beta, self.k)
 
 
+class L2Normalize(nn.Module):
+    """Features (N, F) scaled to unit length."""
+
+    def __init__(self, eps: float):
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.normalize(x, dim=1, eps=self.eps)
+
+    def extra_repr(self) -> str:
+        return f"eps={self.eps}"
+
+
 class Concatenate(nn.Module):
     """Maps, or features, one after the other."""
 
@@ -155,6 +169,7 @@ OWN_MODULES = (
     Concatenate,
     Flatten,
     GlobalAveragePool2d,
+    L2Normalize,
     LocalContrastNorm2d,
     LocalResponseNorm,
     SidedPool2d,

@@ -140,6 +140,7 @@ MODULES: dict[type, Callable[..., Any]] = {
     **dict.fromkeys((nn.Dropout, nn.Dropout2d), Operations._dropout),
     nn.Identity: lambda self, name, m, input: input,
     nn.Flatten: lambda self, name, m, input: self.flatten(name, input, m.start_dim, m.end_dim),
+    own.L2Normalize: lambda self, name, m, input: self.normalize(name, input, eps=m.eps),
     nn.Softmax: lambda self, name, m, input: self.softmax(name, input, m.dim),
 }
 
