@@ -20,6 +20,7 @@ from npzf.data import SquareImages, mean_image
 from npzf.preprocessing import Preprocessing
 from npzf.studies.evolution import EPOCHS
 from npzf.training import Trainer, TrainingConfig
+from npzf.training.config import SCHEDULES
 
 NETS: dict[str, Callable[..., npzf.Network]] = {
     "small_zfnet": npzf.small_zfnet,
@@ -29,6 +30,7 @@ NETS: dict[str, Callable[..., npzf.Network]] = {
     "squeezenet": npzf.squeezenet,
     "vgg16": npzf.vgg16,
 }
+WITH_INIT = ("zfnet", "krizhevsky")  # nets whose initial weights can be chosen
 WITH_NORM = ("small_zfnet", "zfnet", "krizhevsky")  # nets with contrast normalisation
 
 
@@ -56,6 +58,7 @@ def new_trainer(args: argparse.Namespace) -> Trainer:
     checkpoint = Path(args.out) / "checkpoint.h5"
     if checkpoint.exists():
         raise ValueError(f"{args.out} has a checkpoint.h5 already: go on with --resume {checkpoint}, or name another --out")
+    config = new_config(args)
     net = new_net(args, len(classes))
     net.classes = classes
     training, validation = image_sets(args, net)
@@ -63,7 +66,13 @@ def new_trainer(args: argparse.Namespace) -> Trainer:
     std = net.preprocessing.std if args.std is None else args.std
     net.preprocessing = Preprocessing(mean_image(training, net.input_shape[:2]), std)
     net.to(args.device, args.precision)
-    config = TrainingConfig(
+    return Trainer(net, training, validation, args.out, config)
+
+
+def new_config(args: argparse.Namespace) -> TrainingConfig:
+    if args.schedule != "plateau" and args.patience != TrainingConfig.patience:
+        raise ValueError(f"--schedule is {args.schedule}, expected plateau with --patience {args.patience}")
+    return TrainingConfig(
         epochs=TrainingConfig.epochs if args.epochs is None else args.epochs,
         batch=args.batch,
         rate=args.rate,
@@ -73,8 +82,8 @@ def new_trainer(args: argparse.Namespace) -> Trainer:
         patience=args.patience,
         seed=args.seed,
         save_every=args.save_every,
+        schedule=args.schedule,
     )
-    return Trainer(net, training, validation, args.out, config)
 
 
 def new_net(args: argparse.Namespace, classes: int) -> npzf.Network:
@@ -85,13 +94,32 @@ def new_net(args: argparse.Namespace, classes: int) -> npzf.Network:
         if args.net not in WITH_NORM:
             raise ValueError(f"--net is {args.net}, expected one of {', '.join(WITH_NORM)} with --norm {args.norm}")
         options["norm"] = None if args.norm == "none" else args.norm
+    if args.init is not None:
+        if args.net not in WITH_INIT:
+            raise ValueError(f"--net is {args.net}, expected one of {', '.join(WITH_INIT)} with --init {args.init}")
+        options["weight_init"] = initial_weights(args.init)
     return NETS[args.net](classes, **options)
+
+
+def initial_weights(given: str) -> str | float:
+    """The weight_init that --init names."""
+    if given == "he":
+        return given
+    try:
+        deviation = float(given)
+    except ValueError:
+        deviation = 0.0
+    if not 0 < deviation < float("inf"):
+        raise ValueError(f"--init is {given}, expected he, or a standard deviation above 0")
+    return deviation
 
 
 def resumed_trainer(args: argparse.Namespace) -> Trainer:
     images = image_sets(args, npzf.load(args.resume))
     trainer = Trainer.resume(args.resume, *images, args.epochs, args.device, args.precision)
     print(f"going on with {args.resume} in epoch {trainer.epoch + 1}, batch {trainer.batch + 1}")
+    if trainer.config.schedule == "cosine" and args.epochs is not None:
+        print(f"the cosine is now one of {args.epochs} epochs: the rate goes on at {trainer.schedule.rate:g}")
     return trainer
 
 
@@ -142,6 +170,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--net", choices=NETS, default="small_zfnet", help="(default small_zfnet)")
     made.add_argument("--size", type=int, default=96, help="side of small_zfnet's images in pixels (default 96)")
     cli.add_norm(made, None)  # as the net has it
+    made.add_argument(
+        "--init", metavar="he|NUMBER", help="initial weights of zfnet and krizhevsky: he, or their deviation (default 0.01)"
+    )
     cli.add_resize(made)
     made.add_argument("--epochs", type=int, help=f"passes over the training images (default {TrainingConfig.epochs})")
     cli.add_batch(made, TrainingConfig.batch, "images a step")
@@ -155,7 +186,13 @@ def parser() -> argparse.ArgumentParser:
         "--patience",
         type=int,
         default=TrainingConfig.patience,
-        help=f"epochs without a lower error before the rate falls (default {TrainingConfig.patience})",
+        help=f"epochs without a lower error before the rate falls on a plateau (default {TrainingConfig.patience})",
+    )
+    made.add_argument(
+        "--schedule",
+        choices=SCHEDULES,
+        default=TrainingConfig.schedule,
+        help="plateau: the rate falls when the error does not (default); cosine: to 0, along half a cosine over the epochs",
     )
     made.add_argument("--std", type=float, help="what pixels less their mean are divided by (default 1; 8 for small_zfnet)")
     made.add_argument(

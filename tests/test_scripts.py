@@ -294,6 +294,24 @@ def test_train_divides_by_the_deviation_asked_for(images, tmp_path):
     assert npzf.load(tmp_path / "checkpoint.h5").preprocessing.std == 2.5
 
 
+def test_train_takes_the_schedule_asked_for(images, tmp_path):
+    sets = images / "train", images / "validation"
+    works("train", *sets, *SMALL, "--epochs", 2, "--rate", 0.01, "--schedule", "cosine", "--out", tmp_path)
+    printed = works("train", *sets, "--resume", tmp_path / "checkpoint.h5", "--epochs", 3)
+    assert "the cosine is now one of 3 epochs: the rate goes on at 0.0025" in printed
+    rates = [float(row["rate"]) for row in csv.DictReader((tmp_path / "log.csv").open())]
+    assert rates == pytest.approx([0.01, 0.005, 0.0025])
+
+
+@pytest.mark.parametrize(("given", "deviation"), [("he", (2 / (7 * 7 * 3)) ** 0.5), ("0.003", 0.003), (None, 0.01)])
+def test_train_takes_the_initial_weights_asked_for(monkeypatch, given, deviation):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    script = loaded("train")
+    args = script.parser().parse_args(["--net", "zfnet", *([] if given is None else ["--init", given])])
+    weight = script.new_net(args, 2).parameters["conv1/weight"]
+    assert weight.std() == pytest.approx(deviation, rel=0.03)
+
+
 def test_a_few_undecodable_images_are_named_and_left_out(images, trained, tmp_path):
     """One of 101 is below 1 %; one of 5 is above."""
     class_folders(tmp_path, ["ant", "bee"], 1)
@@ -331,6 +349,18 @@ TRAINING = {
     "norm": (
         ["{images}/train", "{images}/validation", "--net", "alexnet", "--norm", "local"],
         "--net is alexnet, expected one of",
+    ),
+    "patience": (
+        ["{images}/train", "{images}/validation", "--schedule", "cosine", "--patience", "3"],
+        "--schedule is cosine, expected plateau with --patience 3",
+    ),
+    "init": (
+        ["{images}/train", "{images}/validation", "--init", "he"],
+        "--net is small_zfnet, expected one of zfnet, krizhevsky with --init he",
+    ),
+    "deviation of weights": (
+        ["{images}/train", "{images}/validation", "--net", "zfnet", "--init", "0"],
+        "--init is 0, expected he, or a standard deviation above 0",
     ),
     "threads": (["{images}/train", "{images}/validation", "--threads", "0"], "number of threads is 0"),
     "blows up": (["{images}/train", "{images}/validation", "--rate", "1e30", "--filter-rms", "0"], "training has diverged"),

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from npzf.training.sgd import FILTER_RMS, MOMENTUM
 
+SCHEDULES = ("plateau", "cosine")
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """Defaults of section 3 where it gives them.
 
-    rate: step per unit of gradient; decay: weight decay; filter_rms: the largest RMS of a filter, None for no clip; patience:
-    epochs without a lower validation error, after which the rate is multiplied by factor; save_every: batches between
-    checkpoints within an epoch, 0 for none but at its end. ValueError for values out of range.
+    rate: step per unit of gradient; decay: weight decay; filter_rms: the largest RMS of a filter, None for no clip; schedule:
+    how the rate falls, "plateau" or "cosine" (schedule.py); patience: epochs without a lower validation error, after which a
+    plateau multiplies the rate by factor; save_every: batches between checkpoints within an epoch, 0 for none but at its end.
+    ValueError for values out of range.
     """
 
     epochs: int = 70  # section 3
@@ -26,9 +29,12 @@ class TrainingConfig:
     factor: float = 0.1
     seed: int = 0
     save_every: int = 0
+    schedule: str = "plateau"  # section 3's, by hand there
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ValueError(f"epochs is {self.epochs}, expected at least 1")
         if self.save_every < 0:
             raise ValueError(f"save_every is {self.save_every}, expected at least 0 batches")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule is {self.schedule!r}, expected 'plateau' or 'cosine'")

@@ -24,7 +24,7 @@ from npzf.training import checkpoint
 from npzf.training.checks import Diverged, check_classes, warn_if_at_chance
 from npzf.training.config import TrainingConfig
 from npzf.training.evaluation import evaluate
-from npzf.training.schedule import Plateau
+from npzf.training.schedule import new_schedule, resumed_schedule
 from npzf.training.sgd import SGD
 
 POSITION = ("epoch", "batch", "epoch_totals", "log_rows")  # where training is: attributes of the trainer
@@ -56,7 +56,7 @@ class Trainer:
         self.net, self.folder, self.config = net, Path(folder), config
         self.batches = TrainingBatches(training, (rows, columns), config.batch, net.preprocessing, config.seed)
         self.sgd = SGD(net, config.rate, config.momentum, config.decay, config.filter_rms)
-        self.schedule = Plateau(config.rate, config.patience, config.factor)
+        self.schedule = new_schedule(config)
         self.epoch, self.batch = 0, 0
         self.epoch_totals = new_totals()
         self.log_rows: list[dict[str, float]] = []
@@ -76,7 +76,7 @@ class Trainer:
         device: str = "cpu",
         precision: str = "fp32",
     ) -> Trainer:
-        """The trainer that wrote this checkpoint, in the checkpoint's folder; epochs: a new total.
+        """The trainer that wrote this checkpoint, in the checkpoint's folder; epochs: a new total, which stretches a cosine.
 
         device, precision: as for Network.to; a run may resume on another device, though not with the same bits.
         """
@@ -84,7 +84,7 @@ class Trainer:
         net.to(device, precision)
         try:
             config = TrainingConfig(**state["config"] | ({} if epochs is None else {"epochs": epochs}))
-            schedule, position = Plateau(**state["schedule"]), {name: state[name] for name in POSITION}
+            schedule, position = resumed_schedule(config, state["schedule"]), {name: state[name] for name in POSITION}
         except (KeyError, TypeError) as error:
             raise ValueError(f"training state of {path} is not one that this npzf wrote ({error})") from error
         trainer = cls(net, training, validation, Path(path).parent, config)

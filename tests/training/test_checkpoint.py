@@ -6,7 +6,7 @@ import h5py
 import pytest
 from tiny_training import CONFIG, refused, resume, squares, tiny
 
-from npzf.training import TrainingConfig, checkpoint, evaluate
+from npzf.training import Plateau, TrainingConfig, checkpoint, evaluate
 
 
 def test_a_network_without_training_state_is_no_checkpoint(tmp_path):
@@ -48,6 +48,16 @@ def test_an_older_checkpoint_is_refused_in_one_line_that_says_what_to_do(tmp_pat
     with h5py.File(path, "r+") as file:
         file.attrs["version"] = 1
     refused(r"version of .*checkpoint\.h5 is 1, expected 2: train or convert the net again", resume, tmp_path)
+
+
+def test_a_checkpoint_of_before_there_were_schedules_goes_on_by_the_plateau(tmp_path, uninterrupted):
+    path = tmp_path / "checkpoint.h5"
+    path.write_bytes((uninterrupted / "checkpoint.h5").read_bytes())
+    config = checkpoint.read(path)[1]["config"]
+    config.pop("schedule")
+    with h5py.File(path, "r+") as file:
+        change_state(config=config)(file)
+    assert isinstance(resume(tmp_path).schedule, Plateau)
 
 
 def test_reading_a_checkpoint_gives_what_was_saved(uninterrupted):

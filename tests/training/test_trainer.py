@@ -137,6 +137,28 @@ def test_more_epochs_after_the_end_equal_as_many_at_once(tmp_path, uninterrupted
     assert (tmp_path / "log.csv").read_text().count("\n") == 4
 
 
+def test_a_cosine_interrupted_and_resumed_equals_uninterrupted_bit_by_bit(monkeypatch, tmp_path):
+    make(tmp_path / "whole", schedule="cosine").run()
+    with monkeypatch.context() as patch:
+        interrupt(patch, 8)
+        with pytest.raises(KeyboardInterrupt):
+            make(tmp_path / "two", schedule="cosine").run()
+    resume(tmp_path / "two").run()
+    for file in ("checkpoint.h5", "best.h5"):
+        assert everything(tmp_path / "two" / file) == everything(tmp_path / "whole" / file)
+    rates = [row["rate"] for row in everything(tmp_path / "two" / "checkpoint.h5")[1]["log_rows"]]
+    assert rates == pytest.approx([0.02, 0.015, 0.005])
+
+
+def test_more_epochs_stretch_the_cosine_of_a_run_that_is_over(tmp_path):
+    make(tmp_path, epochs=1, schedule="cosine").run()
+    again = resume(tmp_path, epochs=2)
+    again.run()
+    assert [row["rate"] for row in again.log_rows] == pytest.approx([0.02, 0.01])
+    best = min(row["validation_error"] for row in again.log_rows)
+    assert again.schedule.best == best == resume(tmp_path).schedule.best
+
+
 def test_the_run_depends_on_its_seed(tmp_path, uninterrupted):
     make(tmp_path, seed=1).run()
     assert everything(tmp_path / "checkpoint.h5")[0] != everything(uninterrupted / "checkpoint.h5")[0]
@@ -316,6 +338,8 @@ def test_a_net_whose_input_is_no_square_is_trained_on_crops_of_its_shape(tmp_pat
         ({"patience": 0}, "patience is 0"),
         ({"seed": -1}, "seed is -1"),
         ({"filter_rms": 0}, "filter_rms is 0"),
+        ({"schedule": "linear"}, "schedule is 'linear', expected 'plateau' or 'cosine'"),
+        ({"schedule": "cosine", "rate": 0}, "rate is 0"),
     ],
 )
 def test_bad_configs_are_named_in_one_line(tmp_path, options, named):
