@@ -4,7 +4,7 @@ from npzf.backend.threads import set_threads
 from npzf.deconvnet import project
 from npzf.interop import from_onnx, from_torch, load_state, pretrained, save_state, to_onnx, to_torch
 from npzf.layers import ProjectionRules, Save
-from npzf.losses import softmax, softmax_cross_entropy
+from npzf.losses import binary_cross_entropy, hinge, softmax, softmax_cross_entropy
 from npzf.models import alexnet, krizhevsky, small_zfnet, squeezenet, vgg16, zfnet
 from npzf.network import Network, truncated
 from npzf.predict import features, predict
@@ -21,9 +21,11 @@ __all__ = [
     "Save",
     "Tape",
     "alexnet",
+    "binary_cross_entropy",
     "features",
     "from_onnx",
     "from_torch",
+    "hinge",
     "krizhevsky",
     "load",
     "load_state",
