@@ -205,11 +205,19 @@ def truncated(net: Network, upto: str) -> Network:
 
     Preprocessing travels along; class names do not, for the output is no longer theirs.
     """
-    needed = net.needed_for((upto,))
-    rows = [(name, net.layers[name], net.sources[name]) for name in needed]
-    cut = Network(net.input_shape, rows, seed=net.seed, dtype=net.dtype, weight_init=0.0)
-    for name, value in cut.parameters.items():
-        value[...] = to_numpy(net.parameters[name])
-    cut.preprocessing = net.preprocessing
-    cut.ops = net.ops
-    return cut.to(net.device, net.precision)
+    return extended(net, net.needed_for((upto,)), seed=net.seed)
+
+
+def extended(net: Network, below: Collection[str], rows: Iterable[tuple] = (), *, seed: int = 0) -> Network:
+    """A net of its own: the layers of these names, in order, with copies of their parameters, then further rows.
+
+    Preprocessing travels along. The weights of the new rows are 0; seed: of dropout. ValueError for rows that do not fit.
+    """
+    table = [*((name, net.layers[name], net.sources[name]) for name in below), *rows]
+    made = Network(net.input_shape, table, seed=seed, dtype=net.dtype, weight_init=0.0)
+    for name in below:
+        for key, value in made.layers[name].parameters.items():
+            value[...] = to_numpy(net.layers[name].parameters[key])
+    made.preprocessing = net.preprocessing
+    made.ops = net.ops
+    return made.to(net.device, net.precision)

@@ -1,10 +1,22 @@
-"""Training (section 3): SGD with the filter clip, the schedule, the loop, checkpoints, and errors on images not trained on."""
+"""Training (section 3): SGD with the filter clip, schedules, the loop, checkpoints, errors; and fine-tuning (section 5.2)."""
 
 from npzf.training.checks import Diverged, check_classes
 from npzf.training.config import TrainingConfig
 from npzf.training.evaluation import Score, evaluate
+from npzf.training.fine_tuning import with_new_classes
 from npzf.training.schedule import Cosine, Plateau
 from npzf.training.sgd import SGD
 from npzf.training.trainer import Trainer
 
-__all__ = ["SGD", "Cosine", "Diverged", "Plateau", "Score", "Trainer", "TrainingConfig", "check_classes", "evaluate"]
+__all__ = [
+    "SGD",
+    "Cosine",
+    "Diverged",
+    "Plateau",
+    "Score",
+    "Trainer",
+    "TrainingConfig",
+    "check_classes",
+    "evaluate",
+    "with_new_classes",
+]
