@@ -59,6 +59,17 @@ class Graph:
                 needed.update(self.sources[name])
         return [name for name in self.layers if name in needed]
 
+    def without_gradients(self, frozen: Collection[str]) -> set[str]:
+        """The layers that no gradient has to reach if these are frozen: they, and what stands on them without parameters.
+
+        frozen: layers, with all that lead to them.
+        """
+        found = {INPUT, *frozen}
+        for name, layer in self.layers.items():
+            if not layer.parameters and found.issuperset(self.sources[name]):
+                found.add(name)
+        return found - {INPUT}
+
     # What can be looked at
 
     @property

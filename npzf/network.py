@@ -63,15 +63,25 @@ class Network(Graph):
     # One pass
 
     def record(
-        self, x: Any, layers: Collection[str], save: Save = Save.NOTHING, *, train: bool = False, first_image: int = 0
+        self,
+        x: Any,
+        layers: Collection[str],
+        save: Save = Save.NOTHING,
+        *,
+        train: bool = False,
+        first_image: int = 0,
+        freeze: str | None = None,
     ) -> Tape:
         """One pass over x (N, H, W, C) up to these layers, whose activations the tape gives: tape["conv5"].
 
         save: what the layers save for walks down (SWITCHES for a deconvnet, GRADIENTS for all of them). train: dropout drops, by
-        the number of this training pass and the place of each image in the whole batch, which starts at first_image here. Images
+        the number of this training pass and the place of each image in the whole batch, which starts at first_image here.
+        freeze: this layer and all that lead to it drop nothing and save nothing, and backward stops above them. Images
         of another size than input_shape pass through the local layers. ValueError for a wrong shape, type or name.
         """
         names, needed = set(layers), self.needed_for(layers)
+        frozen = set() if freeze is None else set(self.needed_for((freeze,)))
+        silent = self.without_gradients(frozen) if frozen else frozen
         tape = Tape(self, save, needed)
         values = {INPUT: self._check(x, needed)}
         if names == set(self.layers):
@@ -85,17 +95,18 @@ class Network(Graph):
                 continue
             layer, sources = self.layers[name], self.sources[name]
             x = tuple(values[s] for s in sources) if isinstance(layer, Join) else values[sources[0]]
+            own = Save.NOTHING if name in silent else save
             if name in rectified:
-                y, saved = x, ReLU.saved(x, save)
+                y, saved = x, ReLU.saved(x, own)
             elif isinstance(layer, Conv | FullyConnected):
-                y, saved = layer.forward(x, save, relu=self._relu_of.get(name) in rectified)
-            elif isinstance(layer, Dropout) and train:
-                y, saved = layer.forward(x, save, Draw((self.seed, place, self.passes), first_image))
+                y, saved = layer.forward(x, own, relu=self._relu_of.get(name) in rectified)
+            elif isinstance(layer, Dropout) and train and name not in frozen:
+                y, saved = layer.forward(x, own, Draw((self.seed, place, self.passes), first_image))
             else:
-                y, saved = layer.forward(x, save)
+                y, saved = layer.forward(x, own)
             del x
             values[name] = y
-            if save > Save.NOTHING:
+            if own > Save.NOTHING:
                 tape.saved[name] = saved
             if name in names:
                 tape.activations[name] = y
@@ -106,17 +117,18 @@ class Network(Graph):
                     values.pop(source)
         return tape
 
-    def forward(self, x: Any, upto: str | None = None, train: bool = False) -> Any:
+    def forward(self, x: Any, upto: str | None = None, train: bool = False, freeze: str | None = None) -> Any:
         """x (N, H, W, C) -> class scores before the softmax (N, classes), or the activation of the layer named by upto.
 
         train: what backward needs is saved in the net, and dropout drops; otherwise nothing is remembered, and the net may be
-        shared between threads. ValueError as record.
+        shared between threads. freeze: a layer that training leaves as it is, with all that lead to it: there nothing drops and
+        nothing is saved, and backward stops above them. ValueError as record.
         """
         last = self.output_name if upto is None else upto
         if not train:
             return self.record(x, (last,))[last]
         self._training_tape = None  # the memory of the pass before it, if that had no backward
-        tape = self._training_tape = self.record(x, (last,), Save.GRADIENTS, train=True)
+        tape = self._training_tape = self.record(x, (last,), Save.GRADIENTS, train=True, freeze=freeze)
         return tape[last]
 
     def backward(self, gy: Any, input_gradient: bool = True) -> Any:

@@ -94,13 +94,19 @@ class Tape:
         top = self.layers[-1]
         if np.shape(gy) != self[top].shape:
             raise ValueError(f"gy has shape {np.shape(gy)}, expected {self[top].shape}, that of the pass's result")
+        if input_gradient and len(self.saved) < len(self.layers):
+            raise ValueError("input_gradient is True, expected False: layers of the pass are frozen, and have no gradient")
         gradients: dict[str, Any] = {}
         signals = {top: gy}
+        reached = {*self.saved, INPUT} if input_gradient else {*self.saved}  # the others are frozen: no signal has to go there
         for name in reversed(self.layers):
+            if name not in reached:
+                signals.pop(name, None)  # of a layer above that other sources, not frozen, feed too
+                continue
             layer, g = self.net.layers[name], signals.pop(name)
             before = _of_layer(out, name, layer.parameters)
             take = self.saved.pop if release else self.saved.__getitem__  # no name here keeps what the layer may release
-            if self.net.sources[name] == (INPUT,) and not input_gradient:
+            if reached.isdisjoint(self.net.sources[name]):
                 own = layer.parameter_gradients(g, take(name), before)
             else:
                 down, own = layer.backward(g, take(name), before)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from npzf.training.sgd import FILTER_RMS, MOMENTUM
 
@@ -15,8 +15,9 @@ class TrainingConfig:
 
     rate: step per unit of gradient; decay: weight decay; filter_rms: the largest RMS of a filter, None for no clip; schedule:
     how the rate falls, "plateau" or "cosine" (schedule.py); patience: epochs without a lower validation error, after which a
-    plateau multiplies the rate by factor; save_every: batches between checkpoints within an epoch, 0 for none but at its end.
-    ValueError for values out of range.
+    plateau multiplies the rate by factor; save_every: batches between checkpoints within an epoch, 0 for none but at its end;
+    rates: by layer, what the rate is multiplied by there, 1 if it is not named; freeze: a layer that stays as it is with all that
+    lead to it (section 5.2 keeps layers 1 to 7 fixed). ValueError for values out of range.
     """
 
     epochs: int = 70  # section 3
@@ -30,6 +31,8 @@ class TrainingConfig:
     seed: int = 0
     save_every: int = 0
     schedule: str = "plateau"  # section 3's, by hand there
+    rates: dict[str, float] = field(default_factory=dict)
+    freeze: str | None = None
 
     def __post_init__(self) -> None:
         if self.epochs < 1:

@@ -25,7 +25,7 @@ from npzf.training.checks import Diverged, check_classes, warn_if_at_chance
 from npzf.training.config import TrainingConfig
 from npzf.training.evaluation import evaluate
 from npzf.training.schedule import new_schedule, resumed_schedule
-from npzf.training.sgd import SGD
+from npzf.training.sgd import SGD, layer_rates
 
 POSITION = ("epoch", "batch", "epoch_totals", "log_rows")  # where training is: attributes of the trainer
 
@@ -55,7 +55,8 @@ class Trainer:
         rows, columns, _ = net.input_shape
         self.net, self.folder, self.config = net, Path(folder), config
         self.batches = TrainingBatches(training, (rows, columns), config.batch, net.preprocessing, config.seed)
-        self.sgd = SGD(net, config.rate, config.momentum, config.decay, config.filter_rms)
+        rates = layer_rates(net, config.rates, config.freeze)
+        self.sgd = SGD(net, config.rate, config.momentum, config.decay, config.filter_rms, rates)
         self.schedule = new_schedule(config)
         self.epoch, self.batch = 0, 0
         self.epoch_totals = new_totals()
@@ -129,7 +130,7 @@ class Trainer:
     def _step(self, x: np.ndarray, targets: np.ndarray) -> None:
         """One step of SGD on a batch x (n, H, W, C) with classes (n,)."""
         start = time.perf_counter()
-        scores = self.net.forward(x, upto=self.net.scores_name, train=True)
+        scores = self.net.forward(x, upto=self.net.scores_name, train=True, freeze=self.config.freeze)
         loss, gscores = softmax_cross_entropy(scores, targets)
         self._check_finite(loss, f"loss in epoch {self.epoch + 1}, batch {self.batch + 1}")
         self.net.backward(gscores, input_gradient=False)

@@ -29,7 +29,7 @@ KERNELS = {  # OPENBLAS_CORETYPE -> architecture, the name that threadpoolctl re
 TESTS = [  # what multiplies matrices and then compares numbers
     *("tests/ops", "tests/layers", "tests/studies", "tests/sweep", "tests/training"),
     *("tests/test_network.py", "tests/test_tape.py", "tests/test_regions.py", "tests/test_deconvnet.py", "tests/test_predict.py"),
-    *("tests/test_losses.py", "tests/test_whole_nets.py", "tests/test_checks_can_fail.py"),
+    *("tests/test_freezing.py", "tests/test_losses.py", "tests/test_whole_nets.py", "tests/test_checks_can_fail.py"),
 ]
 LEFT_OUT = [  # of these, what does not multiply on the CPU by BLAS, and what takes long and adds nothing
     "on_kernels",

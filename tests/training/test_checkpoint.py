@@ -50,14 +50,16 @@ def test_an_older_checkpoint_is_refused_in_one_line_that_says_what_to_do(tmp_pat
     refused(r"version of .*checkpoint\.h5 is 1, expected 2: train or convert the net again", resume, tmp_path)
 
 
-def test_a_checkpoint_of_before_there_were_schedules_goes_on_by_the_plateau(tmp_path, uninterrupted):
+def test_a_checkpoint_of_before_there_were_other_schedules_and_rates_goes_on_as_it_began(tmp_path, uninterrupted):
     path = tmp_path / "checkpoint.h5"
     path.write_bytes((uninterrupted / "checkpoint.h5").read_bytes())
     config = checkpoint.read(path)[1]["config"]
-    config.pop("schedule")
+    for name in ("schedule", "rates", "freeze"):
+        config.pop(name)
     with h5py.File(path, "r+") as file:
         change_state(config=config)(file)
-    assert isinstance(resume(tmp_path).schedule, Plateau)
+    again = resume(tmp_path)
+    assert isinstance(again.schedule, Plateau) and set(again.sgd.rates.values()) == {1}
 
 
 def test_reading_a_checkpoint_gives_what_was_saved(uninterrupted):

@@ -124,3 +124,67 @@ def test_impossible_settings_are_named(options):
 def test_an_impossible_limit_is_named(limit):
     with pytest.raises(ValueError, match=f"filter_rms is {limit}"):
         sgd.SGD(net(), 0.1, filter_rms=limit)
+
+
+def test_rates_of_layers_equal_torch_with_a_rate_for_each_group():
+    network = net()
+    mine = sgd.SGD(network, 0.1, 0.9, 0.05, filter_rms=None, rates={"fc": 10.0, "conv1": 0.3})
+    theirs = {name: torch.nn.Parameter(torch.tensor(p)) for name, p in network.parameters.items()}
+    rates = {"fc": 1.0, "conv1": 0.03, "conv2": 0.1}
+    groups = [{"params": [theirs[f"{name}/weight"], theirs[f"{name}/bias"]], "lr": rate} for name, rate in rates.items()]
+    optimizer = torch.optim.SGD(groups, 0.1, 0.9, weight_decay=0.05)
+    for step in range(5):
+        give_gradients(network, step)
+        for name, gradient in network.gradients.items():
+            theirs[name].grad = torch.tensor(gradient)
+        mine.step()
+        optimizer.step()
+    for name, parameter in network.parameters.items():
+        close(parameter, theirs[name].detach(), 1e-12)
+
+
+def test_a_layer_of_rate_0_is_neither_moved_nor_decayed_nor_clipped():
+    network = net()
+    for parameter in network.parameters.values():
+        parameter[...] = 2  # far above the clip
+    optimizer = sgd.SGD(network, 0.5, decay=0.1, rates={"conv1": 0.0, "fc": 0})
+    give_gradients(network, 0)
+    network.gradients = {name: g for name, g in network.gradients.items() if name.startswith("conv2")}  # needs no others
+    optimizer.step()
+    for name, parameter in network.parameters.items():
+        assert (parameter != 2).all() == name.startswith("conv2")
+    np.testing.assert_allclose(rms(network.parameters["conv2/weight"]), 0.1, rtol=1e-15)
+    assert optimizer.velocity.keys() == {"conv2/weight", "conv2/bias"}
+
+
+@pytest.mark.parametrize(
+    ("rates", "freeze", "expected"),
+    [
+        ({}, None, {"conv1": 1, "conv2": 1, "fc": 1}),
+        ({"conv1": 0.5}, None, {"conv1": 0.5, "conv2": 1, "fc": 1}),
+        ({"fc": 3}, "flatten", {"conv1": 0, "conv2": 0, "fc": 3}),
+        ({"conv1": 0}, "relu1", {"conv1": 0, "conv2": 1, "fc": 1}),
+    ],
+)
+def test_the_rate_of_each_layer(rates, freeze, expected):
+    assert sgd.layer_rates(net(), rates, freeze) == expected
+
+
+@pytest.mark.parametrize(
+    ("rates", "freeze", "named"),
+    [
+        ({"fc8": 1.0}, None, "rates has a layer 'fc8', expected one with parameters: conv1, conv2, fc"),
+        ({"relu1": 1.0}, None, "rates has a layer 'relu1', expected one with parameters: conv1, conv2, fc"),
+        ({"fc": -1.0}, None, "rates has -1.0 for 'fc', expected at least 0"),
+        ({"fc": float("nan")}, None, "rates has nan for 'fc'"),
+        ({"fc": float("inf")}, None, "rates has inf for 'fc'"),
+        ({"conv1": 0.1}, "conv2", "rates has 0.1 for 'conv1', expected a layer that is not frozen with 'conv2'"),
+        ({}, "fc", "freeze is 'fc', which leaves no layer to train"),
+        ({}, "pool9", "layer is 'pool9', expected one of conv1, relu1"),
+        ({"fc": 0, "conv1": 0, "conv2": 0}, None, "rates are all 0"),
+    ],
+)
+def test_rates_that_cannot_be_are_refused_in_one_line(rates, freeze, named):
+    with pytest.raises(ValueError, match=named) as caught:
+        sgd.layer_rates(net(), rates, freeze)
+    assert "\n" not in str(caught.value)

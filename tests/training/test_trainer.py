@@ -137,6 +137,51 @@ def test_more_epochs_after_the_end_equal_as_many_at_once(tmp_path, uninterrupted
     assert (tmp_path / "log.csv").read_text().count("\n") == 4
 
 
+FINE = {"freeze": "norm1", "rates": {"fc3": 10.0, "fc2": 0.5}}
+
+
+def test_frozen_and_with_rates_of_layers_interrupted_and_resumed_equals_uninterrupted(monkeypatch, tmp_path):
+    make(tmp_path / "whole", **FINE).run()
+    with monkeypatch.context() as patch:
+        interrupt(patch, 8)
+        with pytest.raises(KeyboardInterrupt):
+            make(tmp_path / "two", **FINE).run()
+    again = resume(tmp_path / "two")
+    assert (again.config.freeze, again.config.rates) == ("norm1", FINE["rates"])
+    again.run()
+    for file in ("checkpoint.h5", "best.h5"):
+        assert everything(tmp_path / "two" / file) == everything(tmp_path / "whole" / file)
+    start = tiny().parameters
+    for name, value in again.net.parameters.items():
+        assert (value.tobytes() == start[name].tobytes()) == name.startswith("conv1")
+
+
+@pytest.mark.parametrize("frozen", [{"freeze": "conv1"}, {"rates": {"conv1": 0}}])
+def test_a_frozen_layer_keeps_the_others_bits(tmp_path, frozen, monkeypatch):
+    """The first step moves the layers above as it does without freezing."""
+    steps = []
+    for options in ({}, frozen):
+        made = make(tmp_path / str(len(options)), epochs=1, batch=30, **options)  # one batch
+        made.run()
+        steps.append(made.net.parameters)
+    for name in steps[0]:
+        assert (steps[0][name].tobytes() == steps[1][name].tobytes()) == (not name.startswith("conv1"))
+
+
+def test_what_is_frozen_takes_no_time(monkeypatch, tmp_path):
+    monkeypatch.setattr(layers.Conv, "parameter_gradients", None)
+    make(tmp_path, epochs=1, freeze="conv1").run()
+
+
+def test_the_rates_of_layers_are_used(tmp_path):
+    one, other = (make(tmp_path / name, epochs=1, batch=30, decay=0.0, **o) for name, o in (("a", {}), ("b", FINE)))
+    for made in (one, other):
+        made.run()
+    start = tiny().parameters["fc3/weight"]
+    moved = [made.net.parameters["fc3/weight"] - start for made in (one, other)]
+    np.testing.assert_allclose(moved[1], 10 * moved[0], rtol=1e-9, atol=1e-14)
+
+
 def test_a_cosine_interrupted_and_resumed_equals_uninterrupted_bit_by_bit(monkeypatch, tmp_path):
     make(tmp_path / "whole", schedule="cosine").run()
     with monkeypatch.context() as patch:
@@ -338,6 +383,9 @@ def test_a_net_whose_input_is_no_square_is_trained_on_crops_of_its_shape(tmp_pat
         ({"patience": 0}, "patience is 0"),
         ({"seed": -1}, "seed is -1"),
         ({"filter_rms": 0}, "filter_rms is 0"),
+        ({"rates": {"fc9": 1.0}}, "rates has a layer 'fc9', expected one with parameters: conv1, fc2, fc3"),
+        ({"freeze": "fc9"}, "layer is 'fc9', expected one of conv1"),
+        ({"freeze": "fc3"}, "freeze is 'fc3', which leaves no layer to train"),
         ({"schedule": "linear"}, "schedule is 'linear', expected 'plateau' or 'cosine'"),
         ({"schedule": "cosine", "rate": 0}, "rate is 0"),
     ],
