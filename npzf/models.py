@@ -24,6 +24,7 @@ from npzf.network import Network
 from npzf.preprocessing import Preprocessing
 from npzf.rows import Row
 
+SMALL_MAPS = (32, 64, 96, 96, 64)  # of small_zfnet's layers 1 to 5
 PAPER_INITIAL = 1e-2  # section 3: weights initialised to 1e-2
 
 
@@ -115,30 +116,48 @@ def krizhevsky(
     return Network((224, 224, 3), rows, seed=seed, dtype=dtype, weight_init=weight_init)
 
 
-def small_zfnet_rows(classes: int = 10, *, norm: str | None = "across") -> list[Row]:
-    """The rows of a ZFNet with fewer maps, for square images of 64 to 160 pixels; norm as for zfnet."""
+def small_zfnet_rows(
+    classes: int = 10,
+    *,
+    norm: str | None = "across",
+    maps: tuple[int, int, int, int, int] = SMALL_MAPS,
+    fc_units: int = 256,
+    dropout: float = 0.2,
+) -> list[Row]:
+    """The rows of a ZFNet with fewer maps, for square images of 64 to 160 pixels; arguments as for small_zfnet."""
+    if len(maps) != 5:
+        raise ValueError(f"maps are {tuple(maps)}, expected five numbers, of layers 1 to 5")
     return [
-        ("conv1", Conv(32, 7, stride=2, ceil=True)),
+        ("conv1", Conv(maps[0], 7, stride=2, ceil=True)),
         ("relu1", ReLU()),
         ("pool1", MaxPool(3, stride=2, ceil=True)),
         *_norm("norm1", norm, floor=1.0),
-        ("conv2", Conv(64, 5, pad=2)),
+        ("conv2", Conv(maps[1], 5, pad=2)),
         ("relu2", ReLU()),
         ("pool2", MaxPool(3, stride=2, ceil=True)),
         *_norm("norm2", norm, floor=1.0),
-        ("conv3", Conv(96, 3, pad=1)),
+        ("conv3", Conv(maps[2], 3, pad=1)),
         ("relu3", ReLU()),
-        ("conv4", Conv(96, 3, pad=1)),
+        ("conv4", Conv(maps[3], 3, pad=1)),
         ("relu4", ReLU()),
-        ("conv5", Conv(64, 3, pad=1)),
+        ("conv5", Conv(maps[4], 3, pad=1)),
         ("relu5", ReLU()),
         ("pool5", MaxPool(3, stride=2, ceil=True)),
-        *_classifier(256, classes, dropout=0.2),
+        *(_classifier(fc_units, classes, dropout) if fc_units else _softmax_alone(classes, dropout)),
     ]
 
 
 def small_zfnet(
-    classes: int = 10, size: int = 96, *, seed: int = 0, dtype: Any = "float32", norm: str | None = "across"
+    classes: int = 10,
+    size: int = 96,
+    *,
+    seed: int = 0,
+    dtype: Any = "float32",
+    norm: str | None = "across",
+    maps: tuple[int, int, int, int, int] = SMALL_MAPS,
+    fc_units: int = 256,
+    dropout: float = 0.2,
+    weight_init: str | float | None = None,
 ) -> Network:
     """ZFNet's layers with fewer maps, for size x size images of 64 to 160 pixels and a processor instead of a GPU.
 
@@ -147,12 +166,16 @@ def small_zfnet(
     above, and weights so small in layer 1, and smaller than He's in 2 to 5, that learned structure soon dominates the random
     initialisation. ZFNet's own N(0, 1e-2), [-128, 128] and 0.5 hardly train so small a net.
 
-    norm as for zfnet; "local" divides by at least 1, above what layer 1 gives at first. Without that floor its output does not
+    maps: of layers 1 to 5; fc_units: of layers 6 and 7, 0 for neither (Table 3); weight_init as for zfnet instead of those weights,
+    which suits longer training. norm as for zfnet; "local" divides by at least 1, above what layer 1 gives at first. Without that floor its output does not
     depend on the scale of the weights below it, whose gradients grow as these shrink: the small weights of layer 1 then grow
     forty times in the first ten steps, along random gradients, and stay noise (71.7 % instead of 82.9 % in the demo).
     """
-    net = Network((size, size, 3), small_zfnet_rows(classes, norm=norm), seed=seed, dtype=dtype)
+    rows = small_zfnet_rows(classes, norm=norm, maps=maps, fc_units=fc_units, dropout=dropout)
+    net = Network((size, size, 3), rows, seed=seed, dtype=dtype, weight_init="he" if weight_init is None else weight_init)
     net.preprocessing = Preprocessing(std=8.0)
+    if weight_init is not None:
+        return net
     for name, share in {"conv1": 1e-2, "conv2": 0.7, "conv3": 0.7, "conv4": 0.7, "conv5": 0.7}.items():
         net.parameters[f"{name}/weight"] *= net.dtype.type(share)
     return net
@@ -277,6 +300,11 @@ def _classifier(units: int, classes: int, dropout: float = 0.5) -> list[Row]:  #
         ("drop7", Dropout(dropout)),
         ("fc8", FullyConnected(classes)),
     ]
+
+
+def _softmax_alone(classes: int, dropout: float) -> list[Row]:
+    """Layer 8 on top of layer 5, as in Table 3 without layers 6 and 7."""
+    return [("flatten", Flatten()), ("drop5", Dropout(dropout)), ("fc8", FullyConnected(classes))]
 
 
 def _fire(name: str, squeeze: int, expand: int) -> list[Row]:

@@ -30,7 +30,8 @@ NETS: dict[str, Callable[..., npzf.Network]] = {
     "squeezenet": npzf.squeezenet,
     "vgg16": npzf.vgg16,
 }
-WITH_INIT = ("zfnet", "krizhevsky")  # nets whose initial weights can be chosen
+OF_SMALL_ZFNET = ("size", "maps", "fc_units", "dropout")  # its own options
+WITH_INIT = ("small_zfnet", "zfnet", "krizhevsky")  # nets whose initial weights can be chosen
 WITH_NORM = ("small_zfnet", "zfnet", "krizhevsky")  # nets with contrast normalisation
 
 
@@ -88,8 +89,10 @@ def new_config(args: argparse.Namespace) -> TrainingConfig:
 
 def new_net(args: argparse.Namespace, classes: int) -> npzf.Network:
     options: dict[str, Any] = {"seed": args.seed}
-    if args.net == "small_zfnet":
-        options["size"] = args.size
+    small = {name: value for name in OF_SMALL_ZFNET if (value := getattr(args, name)) is not None}
+    if small and args.net != "small_zfnet":
+        raise ValueError(f"--net is {args.net}, expected small_zfnet with --{next(iter(small)).replace('_', '-')}")
+    options |= small
     if args.norm is not None:
         if args.net not in WITH_NORM:
             raise ValueError(f"--net is {args.net}, expected one of {', '.join(WITH_NORM)} with --norm {args.norm}")
@@ -168,10 +171,14 @@ def parser() -> argparse.ArgumentParser:
     cli.add_image_set(made, "train", labels=True)
     cli.add_image_set(made, "validation", labels=True)
     made.add_argument("--net", choices=NETS, default="small_zfnet", help="(default small_zfnet)")
-    made.add_argument("--size", type=int, default=96, help="side of small_zfnet's images in pixels (default 96)")
+    small = made.add_argument_group("small_zfnet")
+    small.add_argument("--size", type=int, help="side of its images in pixels (default 96)")
+    small.add_argument("--maps", type=int, nargs=5, metavar="MAPS", help="of its layers 1 to 5 (default 32 64 96 96 64)")
+    small.add_argument("--fc-units", type=int, metavar="UNITS", help="of its layers 6 and 7 (default 256); 0: without them")
+    small.add_argument("--dropout", type=float, metavar="RATE", help="of its highest layers (default 0.2)")
     cli.add_norm(made, None)  # as the net has it
     made.add_argument(
-        "--init", metavar="he|NUMBER", help="initial weights of zfnet and krizhevsky: he, or their deviation (default 0.01)"
+        "--init", metavar="he|NUMBER", help="initial weights of zfnet, krizhevsky (default 0.01) and small_zfnet: he, or their deviation"
     )
     cli.add_resize(made)
     made.add_argument("--epochs", type=int, help=f"passes over the training images (default {TrainingConfig.epochs})")
