@@ -8,17 +8,18 @@ From a set to a net:
     for x, targets, indices in evaluation_batches(net, images): ...
 """
 
-from npzf.data.batches import EvaluationBatches, TenCropBatches, TrainingBatches, mean_image
+from npzf.data.batches import EvaluationBatches, MirroredBatches, TenCropBatches, TrainingBatches, mean_image
 from npzf.data.class_folders import ClassFolders
-from npzf.data.crops import centre_crop, random_crops, square, ten_crops, with_channels
+from npzf.data.crops import centre_crop, random_crops, square, squashed, ten_crops, with_channels
 from npzf.data.decode import DecodeError, decode
 from npzf.data.embedded import embedded_images
-from npzf.data.image_files import ImageFiles
+from npzf.data.image_files import ImageFiles, file_stamps
 from npzf.data.image_folder import ImageFolder
 from npzf.data.net_input import check_takes_images, evaluation_batches, fit_to_net, resized_side
 from npzf.data.packed import PackedImages, write_packed
 from npzf.data.protocols import Batch, Batches, ImageSet
 from npzf.data.square_images import SquareImages
+from npzf.data.subset import Subset
 from npzf.data.targets import checked_targets, one_class_each
 
 __all__ = [
@@ -30,8 +31,10 @@ __all__ = [
     "ImageFiles",
     "ImageFolder",
     "ImageSet",
+    "MirroredBatches",
     "PackedImages",
     "SquareImages",
+    "Subset",
     "TenCropBatches",
     "TrainingBatches",
     "centre_crop",
@@ -40,12 +43,14 @@ __all__ = [
     "decode",
     "embedded_images",
     "evaluation_batches",
+    "file_stamps",
     "fit_to_net",
     "mean_image",
     "one_class_each",
     "random_crops",
     "resized_side",
     "square",
+    "squashed",
     "ten_crops",
     "with_channels",
     "write_packed",

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from npzf.data.crops import Size, centre_crop, random_crops, ten_crops
+from npzf.data.image_files import file_stamps
 from npzf.data.protocols import Batch
 from npzf.data.square_images import SquareImages
 from npzf.geometry import pair
@@ -84,9 +85,10 @@ class EvaluationBatches:
         return len(self.images)
 
     def identity(self) -> tuple:
-        """Everything that the batches depend on, besides the preprocessing: names and sizes."""
-        names = tuple(self.images.source.name(i) for i in range(len(self.images)))
-        return self.crops, self.size, self.images.side, names
+        """Everything that the batches depend on, besides the preprocessing: crops, sizes, names, and when files were changed."""
+        images = self.images
+        names = tuple(images.source.name(i) for i in range(len(images)))
+        return self.crops, self.size, images.side, images.squash, names, file_stamps(images.source)
 
     def __iter__(self) -> Iterator[Batch]:
         """Every image once, in the order of the set; a batch whose images all fail to decode is left out."""
@@ -115,6 +117,16 @@ class TenCropBatches(EvaluationBatches):
 
     def _crops(self, pixels: np.ndarray) -> np.ndarray:
         return ten_crops(pixels, self.size).reshape(-1, *self.size, pixels.shape[3])
+
+
+class MirroredBatches(EvaluationBatches):
+    """The same with the centre crop of each image and its mirror image: x is (2 n, rows, columns, 3)."""
+
+    crops = 2
+
+    def _crops(self, pixels: np.ndarray) -> np.ndarray:
+        centre = centre_crop(pixels, self.size)
+        return np.stack([centre, centre[:, :, ::-1]], 1).reshape(-1, *self.size, pixels.shape[3])
 
 
 def mean_image(images: SquareImages, size: Size) -> np.ndarray:

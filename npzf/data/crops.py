@@ -19,16 +19,29 @@ def square(image: np.ndarray, side: int) -> np.ndarray:
 
     Section 3, with side 256; antialiased bilinear. ValueError for anything but a uint8 RGB image, and for side below 1.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise ValueError(f"image is {image.dtype} {image.shape}, expected uint8 (H, W, 3)")
-    if side < 1:
-        raise ValueError(f"side is {side}, expected at least 1 pixel")
+    _check_image(image, side)
     height, width = image.shape[:2]
     shorter = min(height, width)
     left, top = (width - shorter) / 2, (height - shorter) / 2
     # Only the square is resized: a strip of 10 x 10,000 pixels would otherwise become 256 x 256,000.
     box = (left, top, left + shorter, top + shorter)
     return np.array(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR, box=box))
+
+
+def squashed(image: np.ndarray, side: int) -> np.ndarray:
+    """The whole image, its sides made alike: uint8 (H, W, 3) -> (side, side, 3).
+
+    Nothing at the border is lost, at the price of other proportions; antialiased bilinear. ValueError as square.
+    """
+    _check_image(image, side)
+    return np.array(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR))
+
+
+def _check_image(image: np.ndarray, side: int) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f"image is {image.dtype} {image.shape}, expected uint8 (H, W, 3)")
+    if side < 1:
+        raise ValueError(f"side is {side}, expected at least 1 pixel")
 
 
 def with_channels(images: np.ndarray, channels: int) -> np.ndarray:

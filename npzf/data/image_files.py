@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from npzf.data.decode import decode
+from npzf.data.protocols import ImageSet
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 
@@ -31,6 +32,25 @@ class ImageFiles:
     def image(self, i: int) -> np.ndarray:
         """Pixels of image i, uint8 (H, W, 3) in [0, 255]; DecodeError if it cannot be decoded."""
         return decode(self.files[i])
+
+
+    def stamps(self) -> tuple[tuple[int, int], ...]:
+        """Size in bytes and time of the last change in nanoseconds of each file, -1 for one that is gone."""
+        return tuple(_stamp(file) for file in self.files)
+
+
+def file_stamps(images: ImageSet) -> tuple:
+    """Sizes and times of the files of an image set, where it has some: what tells changed images."""
+    stamps = getattr(images, "stamps", None)
+    return stamps() if stamps else ()
+
+
+def _stamp(file: str) -> tuple[int, int]:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
 
 
 def is_image_name(name: str) -> bool:

@@ -56,6 +56,10 @@ class PackedImages:
         """Name that image i was stored under."""
         return self._names[i]
 
+    def stamps(self) -> tuple[tuple[int, int], ...]:
+        """Size in bytes and time of the last change in nanoseconds of the file."""
+        return (self._state,)
+
     def image(self, i: int) -> np.ndarray:
         """Pixels of image i, uint8 (H, W, 3) in [0, 255]; DecodeError if it cannot be decoded.
 

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from npzf.data.crops import check_channels, square, with_channels
+from npzf.data.crops import check_channels, square, squashed, with_channels
 from npzf.data.decode import DecodeError
 from npzf.data.protocols import ImageSet
 from npzf.data.targets import checked_targets
@@ -23,17 +23,18 @@ log = logging.getLogger("npzf")
 class SquareImages:
     """Centre squares of `side` pixels of an image set, kept in memory if all of them fit in `limit` bytes.
 
-    channels: 3 for red, green and blue, or 1 for grey, as the net takes them.
+    channels: 3 for red, green and blue, or 1 for grey, as the net takes them. squash: the whole image instead of its centre
+    square, its sides made alike.
 
     A larger set is decoded again at each visit. Images that cannot be decoded are logged once, left out, and listed in
     `failures` (index -> message). ValueError for other channels, or if the set's targets do not have the form of
     ImageSet.targets.
     """
 
-    def __init__(self, source: ImageSet, side: int, limit: int = 2**30, channels: int = 3):
+    def __init__(self, source: ImageSet, side: int, limit: int = 2**30, channels: int = 3, squash: bool = False):
         check_channels(channels)
         checked_targets(source)
-        self.source, self.side, self.channels = source, side, channels
+        self.source, self.side, self.channels, self.squash = source, side, channels, squash
         self.failures: dict[int, str] = {}
         self._decoded = np.zeros(len(source), bool)
         fits = len(source) * side * side * channels <= limit
@@ -80,7 +81,8 @@ class SquareImages:
     def _square(self, i: int) -> np.ndarray | str:
         """The square of image i, or why it cannot be decoded."""
         try:
-            return with_channels(square(self.source.image(i), self.side), self.channels)
+            pixels = self.source.image(i)
+            return with_channels(squashed(pixels, self.side) if self.squash else square(pixels, self.side), self.channels)
         except DecodeError as error:
             return str(error)
 

@@ -2,6 +2,6 @@
 
 from npzf.sweep.resumable import sweep
 from npzf.sweep.signals import Signals
-from npzf.sweep.state_file import Accumulator, State, StateFile
+from npzf.sweep.state_file import Accumulator, State, StateFile, Store, net_identity
 
-__all__ = ["Accumulator", "Signals", "State", "StateFile", "sweep"]
+__all__ = ["Accumulator", "Signals", "State", "StateFile", "Store", "net_identity", "sweep"]

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from npzf.backend import prefetch_to_device
 from npzf.data import Batch, Batches, ImageSet, SquareImages, evaluation_batches
 from npzf.sweep.signals import Signals
-from npzf.sweep.state_file import Accumulator, StateFile
+from npzf.sweep.state_file import Accumulator, StateFile, Store
 
 SAVE_INTERVAL = 60.0  # seconds between two states that are stored
 
@@ -20,14 +20,15 @@ SAVE_INTERVAL = 60.0  # seconds between two states that are stored
 def sweep(
     images: ImageSet | SquareImages | Iterable[Batch],
     accumulator: Accumulator,
-    state_file: str | Path | None = None,
+    state_file: str | Path | Store | None = None,
     batch: int = 128,
 ) -> None:
     """Calls accumulator.add(x, targets, indices) for all batches of the images, as evaluation_batches makes them.
 
     state_file: a file with which an interrupted sweep resumes at the next image. It is written every minute and on SIGINT or
     SIGTERM, which then raises KeyboardInterrupt, and stays when the sweep is done: whoever named it removes it. ValueError if
-    there are no images, if the file is of another net, image set or choice, or if batches that are not Batches have one.
+    there are no images, if the file is of another net, image set or choice, or if batches that are not Batches have one. A Store
+    is a place of another kind to do the same.
     """
     batches = evaluation_batches(accumulator.net, images, batch)
     known = batches if isinstance(batches, Batches) else None
@@ -35,7 +36,7 @@ def sweep(
         raise ValueError(
             f"images are {type(images).__name__!r}, expected an image set, SquareImages or Batches to resume a sweep"
         )
-    file = StateFile(state_file, accumulator, known) if state_file is not None and known is not None else None
+    file = _store(state_file, accumulator, known)
     first = file.resume() if file else 0
     done, saved_at = first, time.monotonic()
     total = known.image_count if known else None
@@ -45,7 +46,7 @@ def sweep(
             accumulator.add(x, targets, indices)
             done = _end(indices, first, known)
             bar.update(done - bar.n)
-            if file and (signals.received or time.monotonic() >= saved_at + SAVE_INTERVAL):
+            if file and (signals.received or file.full or time.monotonic() >= saved_at + SAVE_INTERVAL):
                 file.save(done)
                 saved_at = time.monotonic()
             if signals.received:
@@ -55,6 +56,12 @@ def sweep(
         raise ValueError("number of images is 0, expected at least one")
     if file and done > first:
         file.save(done)
+
+
+def _store(state_file: str | Path | Store | None, accumulator: Accumulator, batches: Batches | None) -> Store | None:
+    if state_file is None or batches is None:
+        return None
+    return StateFile(state_file, accumulator, batches) if isinstance(state_file, str | Path) else state_file
 
 
 def _end(indices: np.ndarray, first: int, batches: Batches | None) -> int:

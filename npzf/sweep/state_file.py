@@ -39,8 +39,24 @@ class Accumulator(Protocol):
         """Continues from what state() returned."""
 
 
+class Store(Protocol):
+    """Where a sweep keeps what it has collected; StateFile is one."""
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits to be stored that it should be, whatever the time."""
+
+    def save(self, done: int) -> None:
+        """Stores what was collected from the first `done` images of the set."""
+
+    def resume(self) -> int:
+        """Restores what was stored, and returns how many images of the set it is from."""
+
+
 class StateFile:
     """The file that a sweep of these batches by this accumulator is stored in."""
+
+    full = False  # the whole state is written each time: by the clock alone
 
     def __init__(self, path: str | Path, accumulator: Accumulator, batches: Batches):
         self.path, self.accumulator = Path(path), accumulator
@@ -81,9 +97,13 @@ class StateFile:
 
 def _identity(accumulator: Accumulator, batches: Batches) -> str:
     """A digest of all that a sweep depends on: the net with its parameters, the accumulator's choice, the batches."""
-    net = accumulator.net
-    words = (type(accumulator).__name__, accumulator.choice, architecture(net), batches.identity())
-    digest = hashlib.sha256(repr(words).encode())
+    words = (type(accumulator).__name__, accumulator.choice, net_identity(accumulator.net), batches.identity())
+    return hashlib.sha256(repr(words).encode()).hexdigest()
+
+
+def net_identity(net: Network) -> str:
+    """A digest of the net: its architecture, parameters and preprocessing."""
+    digest = hashlib.sha256(repr(architecture(net)).encode())
     for parameter in net.parameters.values():
         digest.update(np.ascontiguousarray(to_numpy(parameter)).data)
     for part in (net.preprocessing.mean, net.preprocessing.std):

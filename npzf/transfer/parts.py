@@ -1,0 +1,82 @@
+"""What an unfinished pass over a set has collected, in files of some images each (the features of section 5.2)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Protocol
+
+import h5py
+
+from npzf.storage import hdf5
+from npzf.sweep import Accumulator
+
+KIND = "features part"
+PART_BYTES = 2**27  # that are collected before they are written
+
+
+class Collected(Accumulator, Protocol):
+    """An accumulator whose state is only what has come since it was last cleared; bytes: how much that is."""
+
+    bytes: int
+
+    def clear(self) -> None:
+        """Forgets what has been stored."""
+
+
+class Parts:
+    """A folder with one file for each stretch of images; a Store of the sweep.
+
+    Each file is whole or absent, so that a pass that is killed loses no more than its last minute. identity: of the pass; parts of
+    another one, and what is damaged with all that follows it, are removed.
+    """
+
+    def __init__(self, folder: str | Path, collected: Collected, identity: str):
+        self.folder, self.collected, self.identity = Path(folder), collected, identity
+        self._done = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether enough is collected for a part."""
+        return self.collected.bytes >= PART_BYTES
+
+    def save(self, done: int) -> None:
+        """Writes what was collected up to image `done` as one more part."""
+        state = self.collected.state()
+
+        def write_contents(file: h5py.File) -> None:
+            file.attrs["identity"], file.attrs["first"], file.attrs["done"] = self.identity, self._done, done
+            for name, array in state.items():
+                file[name] = array
+
+        hdf5.write(self.folder / f"{self._done:010d}.h5", write_contents, KIND)
+        self.collected.clear()
+        self._done = done
+
+    def resume(self) -> int:
+        """How many images of the set the parts have."""
+        self._done = 0
+        for path in self.files():
+            done = self._end(path)
+            if done is None:
+                path.unlink()
+            else:
+                self._done = done
+        return self._done
+
+    def files(self) -> list[Path]:
+        """The parts in order."""
+        return sorted(self.folder.glob("[0-9]*.h5"))
+
+    def remove(self) -> None:
+        """Removes the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end(self, path: Path) -> int | None:
+        """Where a part ends; None if it is of another pass, damaged, or does not begin where the last one ended."""
+        try:
+            with hdf5.read(path, KIND) as file:
+                ours = file.attrs["identity"] == self.identity and int(file.attrs["first"]) == self._done
+                return int(file.attrs["done"]) if ours else None
+        except ValueError:
+            return None

@@ -1,0 +1,34 @@
+"""Features in the coordinates of the training images' span (section 5.2): the same classifier, in a fraction of the time.
+
+A linear classifier with a penalty on its squared weights is a sum of the training features: what lies across all of them would only
+make the weights larger. So nothing is lost if n training images with F features, F far above n, are turned into n coordinates
+along an orthonormal basis of their span. The basis is Gram and Schmidt's, by the Cholesky decomposition of the inner products.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from npzf.interop.packages import required
+
+JITTER = 1e-7  # of the mean squared length: lets images be alike, or be sums of others
+
+
+class Span:
+    """The span of training features x (n, F); train (n, n): their own coordinates."""
+
+    def __init__(self, x: np.ndarray):
+        self.x = x
+        products = (x @ x.T).astype(np.float64)
+        products[np.diag_indices(len(x))] += JITTER * np.trace(products) / len(x)
+        self.train = np.linalg.cholesky(products)
+        self._solve = required("scipy.linalg", "transfer").solve_triangular
+
+    def coordinates(self, x: np.ndarray) -> np.ndarray:
+        """Features (m, F) -> coordinates (m, n)."""
+        return self._solve(self.train, (self.x @ x.T).astype(np.float64), lower=True).T
+
+    def weight(self, weight: np.ndarray) -> np.ndarray:
+        """Weights of coordinates (classes, n) -> weights of features (classes, F), with the same scores."""
+        shares = self._solve(self.train, weight.T, lower=True, trans="T")
+        return shares.T.astype(self.x.dtype) @ self.x

@@ -1,0 +1,178 @@
+"""Training and test images of section 5.2: so many of each class to train on, at most 50 of the others to test on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from npzf.storage.atomic import atomic_write_bytes
+
+MOST_TEST = 50  # images a class, section 5.2
+PARTS = ("train", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Indices of the training images (n,) and of the test images (m,), each sorted."""
+
+    train: np.ndarray
+    test: np.ndarray
+
+
+def random_split(
+    targets: np.ndarray, classes: Sequence[str], per_class: int, *, most_test: int | None = MOST_TEST, seed: int = 0
+) -> Split:
+    """per_class images of each class to train on, up to most_test of the others to test on (None: all of them).
+
+    targets (N,). The images of a class are shuffled by the seed and its number alone, so that a split with more training images
+    contains those of one with fewer. ValueError, naming the class, if one has not more than per_class images.
+    """
+    if per_class < 1:
+        raise ValueError(f"per_class is {per_class}, expected at least 1 training image")
+    if most_test is not None and most_test < 1:
+        raise ValueError(f"most_test is {most_test}, expected at least 1 test image, or None for all")
+    counts = np.bincount(targets, minlength=len(classes))
+    if counts.min() <= per_class:
+        least = int(counts.argmin())
+        raise ValueError(
+            f"class {classes[least]!r} has {counts[least]} images, expected at least {per_class + 1}: "
+            f"{per_class} to train on and one to test on"
+        )
+    train, test = [], []
+    for label in range(len(classes)):
+        generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(label,)))
+        shuffled = generator.permutation(np.flatnonzero(targets == label))
+        train.append(shuffled[:per_class])
+        test.append(shuffled[per_class:][:most_test])
+    return Split(np.sort(np.concatenate(train)), np.sort(np.concatenate(test)))
+
+
+def cross_validation(targets: np.ndarray, folds: int, seed: int = 0) -> list[Split]:
+    """Each image is a test image once; the images of each class are spread over the folds as evenly as possible.
+
+    ValueError for fewer than two folds, or if no class has as many images as there are folds.
+    """
+    most = np.bincount(targets).max(initial=0)
+    if not 2 <= folds <= most:
+        raise ValueError(f"folds is {folds}, expected 2 to {most}, the images of the largest class")
+    fold, offset = np.empty(len(targets), np.int64), 0
+    for label in np.unique(targets):
+        generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(int(label), 1)))
+        members = generator.permutation(np.flatnonzero(targets == label))
+        fold[members] = (np.arange(len(members)) + offset) % folds
+        offset += len(members)  # the remainders of the classes do not all fall to the first folds
+    return [Split(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(folds)]
+
+
+def write_split(path: str | Path, split: Split, names: Sequence[str], root: str | Path = "") -> Path:
+    """Writes a split as text, one image a line: train or test, a tab, its path below root."""
+    lines = [f"{part}\t{_below(names[i], root)}" for part in PARTS for i in getattr(split, part)]
+    return atomic_write_bytes(path, "\n".join([*lines, ""]).encode())
+
+
+def read_split(path: str | Path, names: Sequence[str], test_path: str | Path | None = None) -> Split:
+    """A split that write_split wrote, or one that others have published; names (N,): those of the image set.
+
+    Published forms: two lists of images, path the training list and test_path the other, a line "accordion/image_0001.jpg" or with
+    a label behind it; or JSON with lists "train" and "test" of paths or of [path, label, name]. Paths are compared from their end:
+    as many of their parts as the file gives. ValueError, naming the file and the line, for an image that the set does not have, or
+    in which several could be meant, an image that is named twice, and a part without images.
+    """
+    if test_path is None:
+        named = _from_json(Path(path)) if Path(path).suffix == ".json" else _from_lines(Path(path))
+    else:
+        named = {"train": _list(Path(path)), "test": _list(Path(test_path))}
+    found, seen = {}, dict[int, str]()
+    lookup = _Names(names)
+    for part in PARTS:
+        indices = []
+        for where, name in named[part]:
+            i = lookup.index(where, name)
+            if i in seen:
+                raise ValueError(f"{where} names {name!r}, which {seen[i]} has named already, expected each image once")
+            seen[i] = where
+            indices.append(i)
+        if not indices:
+            raise ValueError(f"{path} names no {part} images, expected at least one")
+        found[part] = np.sort(np.array(indices, np.int64))
+    return Split(**found)
+
+
+Named = list[tuple[str, str]]  # where it is named, the name
+
+
+class _Names:
+    """Finds images by the last parts of their paths."""
+
+    def __init__(self, names: Sequence[str]):
+        self.parts = [_parts(name) for name in names]
+        self.by_last: dict[str, list[int]] = {}
+        for i, parts in enumerate(self.parts):
+            self.by_last.setdefault(parts[-1], []).append(i)
+
+    def index(self, where: str, name: str) -> int:
+        """The image of this name; ValueError unless it is one."""
+        parts = _parts(name)
+        same_last = self.by_last.get(parts[-1], []) if parts else []
+        depth = next((k for k in range(len(parts), 0, -1) if self._ending(same_last, parts[-k:])), 0)
+        matching = self._ending(same_last, parts[-depth:]) if depth else []
+        if not matching or (depth == 1 and len(parts) > 1):  # the name alone is not enough where a folder is given
+            raise ValueError(f"{where} names {name!r}, expected an image of the set, such as {'/'.join(self.parts[0][-2:])!r}")
+        if len(matching) > 1:
+            raise ValueError(f"{where} names {name!r}, which could be {len(matching)} images, expected its folder before it")
+        return matching[0]
+
+    def _ending(self, candidates: list[int], parts: tuple[str, ...]) -> list[int]:
+        return [i for i in candidates if self.parts[i][-len(parts) :] == parts]
+
+
+def _from_lines(path: Path) -> dict[str, Named]:
+    named: dict[str, Named] = {part: [] for part in PARTS}
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        part, _, name = line.partition("\t")
+        if not line.strip():
+            continue
+        if part not in PARTS or not name:
+            raise ValueError(f"line {number} of {path} is {line[:60]!r}, expected train or test, a tab, and an image's path")
+        named[part].append((f"line {number} of {path}", name))
+    return named
+
+
+def _list(path: Path) -> Named:
+    """One path a line, with or without a label behind it."""
+    named = []
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        name, _, label = line.strip().rpartition(" ")
+        if line.strip():
+            named.append((f"line {number} of {path}", name if name and label.lstrip("-").isdecimal() else line.strip()))
+    return named
+
+
+def _from_json(path: Path) -> dict[str, Named]:
+    try:
+        content = json.loads(_text(path))
+        return {
+            part: [(f"{part} of {path}", str(one[0] if isinstance(one, list) else one)) for one in content[part]] for part in PARTS
+        }
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        raise ValueError(f"{path} cannot be read as a split ({error!r}), expected JSON with lists train and test") from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no text, expected lists of images in UTF-8") from None
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    return tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
+
+
+def _below(name: str, root: str | Path) -> str:
+    return Path(os.path.relpath(name, root)).as_posix() if root else name
