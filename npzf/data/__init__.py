@@ -1,6 +1,7 @@
 """The images that nets are trained on and studied with: image sets, squares, crops, batches (section 3).
 
-`ImageSet` says what an image set is: `ClassFolders`, `ImageFolder`, `ImageFiles`, `PackedImages` and `embedded_images()`.
+`ImageSet` says what an image set is: `ClassFolders`, `VOCFolder`, `ImageFolder`, `ImageFiles`, `PackedImages`
+and `embedded_images()`.
 From a set to a net:
     images = SquareImages(ClassFolders("imagenet/train"), 256)
     net.preprocessing = Preprocessing(mean_image(images, 224))
@@ -21,6 +22,7 @@ from npzf.data.protocols import Batch, Batches, ImageSet
 from npzf.data.square_images import SquareImages
 from npzf.data.subset import Subset
 from npzf.data.targets import checked_targets, one_class_each
+from npzf.data.voc_folder import VOCFolder, is_voc_folder
 
 __all__ = [
     "Batch",
@@ -37,6 +39,7 @@ __all__ = [
     "Subset",
     "TenCropBatches",
     "TrainingBatches",
+    "VOCFolder",
     "centre_crop",
     "check_takes_images",
     "checked_targets",
@@ -45,6 +48,7 @@ __all__ = [
     "evaluation_batches",
     "file_stamps",
     "fit_to_net",
+    "is_voc_folder",
     "mean_image",
     "one_class_each",
     "random_crops",
