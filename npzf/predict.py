@@ -56,14 +56,30 @@ def probabilities(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
     return _probabilities(net, prefetch_to_device(batches, net.device))
 
 
+def class_scores(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
+    """(scores before the softmax (n, classes), targets, indices (n,)) of each batch; crops and errors as for probabilities."""
+    for scores, targets, indices in _scores(net, prefetch_to_device(batches, net.device)):
+        yield _mean_of_crops(scores, indices), targets, indices
+
+
 def _probabilities(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
     """probabilities, for batches on the net's device."""
+    for scores, targets, indices in _scores(net, batches):
+        yield _mean_of_crops(softmax(scores), indices), targets, indices
+
+
+def _scores(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The scores of every crop, (crops, classes), with targets and indices, for batches on the net's device."""
     shape = net.shapes[net.scores_name]  # of the scores before a softmax, whether or not the net ends in one
     if len(shape) != 1:
         raise ValueError(f"output of the net, {net.output_name!r}, has shape {shape}, expected (classes,)")
     for x, targets, indices in batches:
-        p = softmax(to_numpy(net.forward(x, upto=net.scores_name)))
-        yield p.reshape(len(indices), -1, p.shape[1]).mean(1), targets, indices
+        yield to_numpy(net.forward(x, upto=net.scores_name)), targets, indices
+
+
+def _mean_of_crops(y: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """y (n * crops, classes), the crops of an image one after the other -> (n, classes)."""
+    return y.reshape(len(indices), -1, y.shape[1]).mean(1)
 
 
 def _batches(net: Network, images: Images, batch: int) -> tuple[int, Iterable[Batch]]:

@@ -33,6 +33,19 @@ class Pictures:
         return self.pixels[i]
 
 
+class LabelledPictures(Pictures):
+    """The same with several labels an image: those of the bits of its number, 1 to 7; some may be difficult, as in VOC."""
+
+    def __init__(self, count, seed=0, bad=(), difficult=None):
+        super().__init__(count, seed, bad)
+        self.targets = ((np.arange(count) % 7 + 1)[:, None] >> np.arange(3)) % 2 == 1
+        self.pixels = np.random.default_rng(seed).integers(0, 128, (count, 8, 8, 3), np.uint8)
+        for image, own in zip(self.pixels, self.targets, strict=True):
+            image[2 * np.flatnonzero(own)] += 100
+        if difficult is not None:
+            self.difficult = difficult
+
+
 def squares(count=30, **options):
     return SquareImages(Pictures(count, **options), 8)
 

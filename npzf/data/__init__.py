@@ -21,7 +21,7 @@ from npzf.data.packed import PackedImages, write_packed
 from npzf.data.protocols import Batch, Batches, ImageSet
 from npzf.data.square_images import SquareImages
 from npzf.data.subset import Subset
-from npzf.data.targets import checked_targets, one_class_each
+from npzf.data.targets import checked_targets, counted_labels, one_class_each
 from npzf.data.voc_folder import VOCFolder, is_voc_folder
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "centre_crop",
     "check_takes_images",
     "checked_targets",
+    "counted_labels",
     "decode",
     "embedded_images",
     "evaluation_batches",

@@ -26,3 +26,18 @@ def one_class_each(targets: np.ndarray) -> np.ndarray:
     if targets.ndim != 1:
         raise ValueError(f"targets have shape {targets.shape}, expected ({len(targets)},): one class an image")
     return targets
+
+
+def counted_labels(images: ImageSet) -> np.ndarray | None:
+    """Which labels count, bool (N, classes), of a set with several labels an image: all but `images.difficult`; None for all.
+
+    ValueError for `difficult` of another form.
+    """
+    difficult = getattr(images, "difficult", None)
+    if difficult is None:
+        return None
+    if difficult.shape != images.targets.shape or difficult.dtype != bool:
+        raise ValueError(
+            f"difficult is {difficult.dtype} {difficult.shape}, expected bool {images.targets.shape}, as the targets"
+        )
+    return ~difficult

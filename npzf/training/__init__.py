@@ -4,6 +4,7 @@ from npzf.training.checks import Diverged, check_classes
 from npzf.training.config import TrainingConfig
 from npzf.training.evaluation import Score, evaluate
 from npzf.training.fine_tuning import with_new_classes
+from npzf.training.label_evaluation import LabelScore, evaluate_labels
 from npzf.training.schedule import Cosine, Plateau
 from npzf.training.sgd import SGD
 from npzf.training.trainer import Trainer
@@ -12,11 +13,13 @@ __all__ = [
     "SGD",
     "Cosine",
     "Diverged",
+    "LabelScore",
     "Plateau",
     "Score",
     "Trainer",
     "TrainingConfig",
     "check_classes",
     "evaluate",
+    "evaluate_labels",
     "with_new_classes",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import math
 
-from npzf.data import SquareImages, one_class_each
+from npzf.data import SquareImages
 from npzf.network import Network
+from npzf.training.objectives import check_loss
 
 log = logging.getLogger("npzf")
 
@@ -15,8 +16,8 @@ class Diverged(ArithmeticError):
     """The loss is NaN or infinite."""
 
 
-def check_classes(net: Network, images: SquareImages, subject: str = "the images have") -> None:
-    """ValueError, beginning with the subject, unless each image has one class and the images' classes are the net's."""
+def check_classes(net: Network, images: SquareImages, subject: str = "the images have", loss: str = "softmax") -> None:
+    """ValueError, beginning with the subject, unless the images' classes are the net's; and for targets not of this loss."""
     shape, classes = net.shapes[net.scores_name], images.source.classes
     if len(shape) != 1:
         raise ValueError(f"net's last layer, {net.scores_name!r}, has maps, {shape}, expected class scores (classes,)")
@@ -26,7 +27,7 @@ def check_classes(net: Network, images: SquareImages, subject: str = "the images
     if net.classes is not None and tuple(classes) != tuple(net.classes):
         first, expected = next(pair for pair in zip(classes, net.classes, strict=True) if pair[0] != pair[1])
         raise ValueError(f"{subject} a class {first!r}, expected {expected!r}, as the net")
-    one_class_each(images.source.targets)
+    check_loss(loss, images.source)
 
 
 def warn_if_at_chance(loss: float, classes: int) -> None:

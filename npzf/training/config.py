@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from npzf.training.objectives import LOSSES
 from npzf.training.sgd import FILTER_RMS, MOMENTUM
 
 SCHEDULES = ("plateau", "cosine")
@@ -17,7 +18,8 @@ class TrainingConfig:
     how the rate falls, "plateau" or "cosine" (schedule.py); patience: epochs without a lower validation error, after which a
     plateau multiplies the rate by factor; save_every: batches between checkpoints within an epoch, 0 for none but at its end;
     rates: by layer, what the rate is multiplied by there, 1 if it is not named; freeze: a layer that stays as it is with all that
-    lead to it (section 5.2 keeps layers 1 to 7 fixed). ValueError for values out of range.
+    lead to it (section 5.2 keeps layers 1 to 7 fixed); loss: "softmax" for one class an image, "binary" for several labels, or
+    "hinge" for either (section 5.2). ValueError for values out of range.
     """
 
     epochs: int = 70  # section 3
@@ -33,6 +35,7 @@ class TrainingConfig:
     schedule: str = "plateau"  # section 3's, by hand there
     rates: dict[str, float] = field(default_factory=dict)
     freeze: str | None = None
+    loss: str = "softmax"  # section 2
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -41,3 +44,5 @@ class TrainingConfig:
             raise ValueError(f"save_every is {self.save_every}, expected at least 0 batches")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"schedule is {self.schedule!r}, expected 'plateau' or 'cosine'")
+        if self.loss not in LOSSES:
+            raise ValueError(f"loss is {self.loss!r}, expected one of {', '.join(LOSSES)}")

@@ -14,16 +14,17 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from npzf.backend import prefetch_to_device, to_numpy
-from npzf.data import ImageSet, SquareImages, TrainingBatches, fit_to_net
-from npzf.losses import softmax_cross_entropy
+from npzf.backend import prefetch_to_device
+from npzf.data import ImageSet, SquareImages, TrainingBatches, counted_labels, fit_to_net, one_class_each
 from npzf.network import Network
 from npzf.storage.atomic import atomic_write_bytes
 from npzf.sweep import Signals
 from npzf.training import checkpoint
 from npzf.training.checks import Diverged, check_classes, warn_if_at_chance
 from npzf.training.config import TrainingConfig
-from npzf.training.evaluation import evaluate
+from npzf.training.evaluation import Score, evaluate
+from npzf.training.label_evaluation import LabelScore, check_labels, evaluate_labels
+from npzf.training.objectives import loss_and_gradient, wrong_images
 from npzf.training.schedule import new_schedule, resumed_schedule
 from npzf.training.sgd import SGD, layer_rates
 
@@ -38,6 +39,9 @@ class Trainer:
     training, validation: image sets, resized for the net as by fit_to_net, or SquareImages. The net's preprocessing and classes
     are used as they are: set them before. ValueError if net and images do not fit together.
 
+    Errors are percentages of images; of several labels an image, of labels in training, and 100 less the mean average precision
+    in validation. Labels that a set's `difficult` names count in neither.
+
     epoch, batch: the next batch to train on; epoch_totals: sums over the epoch so far; log_rows: one dictionary an epoch.
     """
 
@@ -51,7 +55,13 @@ class Trainer:
     ):
         training, self.validation = fit_to_net(net, training), fit_to_net(net, validation)
         for images in (training, self.validation):
-            check_classes(net, images)
+            check_classes(net, images, loss=config.loss)
+        self.several = training.source.targets.ndim == 2
+        if self.several:
+            check_labels(self.validation.source)
+        else:
+            one_class_each(self.validation.source.targets)
+        self.counted = counted_labels(training.source) if self.several else None
         rows, columns, _ = net.input_shape
         self.net, self.folder, self.config = net, Path(folder), config
         self.batches = TrainingBatches(training, (rows, columns), config.batch, net.preprocessing, config.seed)
@@ -112,9 +122,9 @@ class Trainer:
             while self.epoch < self.config.epochs:
                 self.sgd.rate = self.schedule.rate
                 with self._progress_bar() as bar:
-                    for x, targets, _ in prefetch_to_device(self.batches.epoch(self.epoch, self.batch), self.net.device):
+                    for x, targets, indices in prefetch_to_device(self.batches.epoch(self.epoch, self.batch), self.net.device):
                         if len(x):  # else none of the batch's images can be decoded
-                            self._step(x, targets)
+                            self._step(x, targets, None if self.counted is None else self.counted[indices])
                         self.batch += 1
                         bar.update(len(x))
                         bar.set_postfix_str("loss {:.3f}, error {:.1f} %".format(*self._means()), refresh=False)
@@ -127,23 +137,23 @@ class Trainer:
                 if after_epoch:
                     after_epoch(self)
 
-    def _step(self, x: np.ndarray, targets: np.ndarray) -> None:
-        """One step of SGD on a batch x (n, H, W, C) with classes (n,)."""
+    def _step(self, x: np.ndarray, targets: np.ndarray, counted: np.ndarray | None) -> None:
+        """One step of SGD on a batch x (n, H, W, C) with its targets, and the labels (n, classes) that count, None for all."""
         start = time.perf_counter()
         scores = self.net.forward(x, upto=self.net.scores_name, train=True, freeze=self.config.freeze)
-        loss, gscores = softmax_cross_entropy(scores, targets)
+        loss, gscores = loss_and_gradient(self.config.loss, scores, targets, counted)
         self._check_finite(loss, f"loss in epoch {self.epoch + 1}, batch {self.batch + 1}")
         self.net.backward(gscores, input_gradient=False)
         self.sgd.step()
         self.epoch_totals["loss"] += loss * len(x)
-        self.epoch_totals["wrong"] += int((to_numpy(scores.argmax(1)) != targets).sum())
+        self.epoch_totals["wrong"] += wrong_images(scores, targets, counted)
         self.epoch_totals["images"] += len(x)
         self.epoch_totals["seconds"] += time.perf_counter() - start
 
     def _finish_epoch(self) -> None:
         """Evaluates, updates the schedule, saves and logs."""
         (loss, error), totals = self._means(), self.epoch_totals
-        score = evaluate(self.net, self.validation, batch=self.config.batch)
+        score = self._evaluate()
         self._check_finite(score.loss, f"validation loss after epoch {self.epoch + 1}")
         self.epoch, self.batch, self.epoch_totals = self.epoch + 1, 0, new_totals()
         row = {
@@ -167,7 +177,13 @@ class Trainer:
             *(self.epoch, self.config.epochs, loss, error, score.loss, score.error, row["images_per_second"]),
             f"; rate lowered to {self.schedule.rate:g}" if lowered else "",
         )
-        warn_if_at_chance(loss, self.net.shapes[self.net.scores_name][0])
+        if self.config.loss == "softmax":
+            warn_if_at_chance(loss, self.net.shapes[self.net.scores_name][0])
+
+    def _evaluate(self) -> Score | LabelScore:
+        """The score on the validation images."""
+        of = evaluate_labels if self.several else evaluate
+        return of(self.net, self.validation, batch=self.config.batch, loss=self.config.loss)
 
     def _means(self) -> tuple[float, float]:
         """Mean loss in nats and error in percent of this epoch so far."""

@@ -34,14 +34,14 @@ def everything(path):
 
 def record(monkeypatch):
     """The list that every training loss will be appended to."""
-    losses, original = [], trainer.softmax_cross_entropy
+    losses, original = [], trainer.loss_and_gradient
 
-    def recorded(scores, labels):
-        loss, gscores = original(scores, labels)
+    def recorded(*arguments):
+        loss, gscores = original(*arguments)
         losses.append(loss)
         return loss, gscores
 
-    monkeypatch.setattr(trainer, "softmax_cross_entropy", recorded)
+    monkeypatch.setattr(trainer, "loss_and_gradient", recorded)
     return losses
 
 
@@ -77,11 +77,11 @@ def interrupt(monkeypatch, batch, number=signal.SIGINT):
     """Sends this process a signal during its batch of that number, counted from 1 over all epochs."""
     original, seen = Trainer._step, []
 
-    def step(self, x, labels):
+    def step(self, x, *labels):
         seen.append(len(x))
         if len(seen) == batch:
             os.kill(os.getpid(), number)
-        original(self, x, labels)
+        original(self, x, *labels)
 
     monkeypatch.setattr(Trainer, "_step", step)
 
@@ -398,7 +398,7 @@ def test_images_that_cannot_be_decoded_are_left_out(tmp_path):
     bad = SquareImages(Pictures(200, bad=[3, 77]), 8)
     made = make(tmp_path, training=bad, batch=40, epochs=1)
     shown = []
-    made._step = lambda x, labels, step=made._step: (shown.append(len(x)), step(x, labels))
+    made._step = lambda x, *labels, step=made._step: (shown.append(len(x)), step(x, *labels))
     made.run()
     assert sum(shown) == 198 and set(bad.failures) == {3, 77}
 
