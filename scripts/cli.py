@@ -15,13 +15,16 @@ import npzf
 from npzf.backend import CudaError, describe
 from npzf.data import (
     ClassFolders,
+    ImageFiles,
     ImageFolder,
     PackedImages,
     SquareImages,
+    VOCFolder,
     centre_crop,
     check_takes_images,
     decode,
     embedded_images,
+    is_voc_folder,
     square,
     with_channels,
 )
@@ -31,6 +34,7 @@ from npzf.interop.net_files import ARCHITECTURES, NetOptions, read_net
 from npzf.interop.ready_nets import SOURCES
 
 EMBEDDED = "embedded"
+VOC_LISTS = {"train": "train", "validation": "val", None: "trainval"}  # of a split
 LAYERS = "every convolution; in a net with branches the first one, and where branches meet"
 
 
@@ -103,14 +107,14 @@ def add_image_set(
     options: argparse.ArgumentParser, name: str, *, labels: bool, default: str | None = EMBEDDED, what: str = ""
 ) -> None:
     """An argument or --option that names a set of images; labels: whether each image must have a class."""
-    kinds = "folder of class folders" if labels else "folder of images or of class folders"
+    kinds = "folder of class folders or VOC's" if labels else "folder of images, of class folders or VOC's"
     words = f"{what}{kinds}, packed .h5, or '{EMBEDDED}' (default {'none' if default is None else default})"
     form: dict[str, Any] = {"metavar": "IMAGES"} if name.startswith("--") else {"nargs": "?"}
     options.add_argument(name, default=default, help=words, **form)
 
 
 def add_split(options: argparse.ArgumentParser, default: str) -> None:
-    words = f"of a packed .h5 and of '{EMBEDDED}' (default {default})"
+    words = f"of a packed .h5, a folder like VOC's and of '{EMBEDDED}' (default {default})"
     options.add_argument("--split", choices=["train", "validation"], default=default, help=words)
 
 
@@ -215,8 +219,8 @@ def check_png(option: str, path: str | None) -> None:
         raise ValueError(f"{option} is {path}, expected a name that ends in .png")
 
 
-def image_set(where: str, split: str | None = None, labels: bool = True) -> ClassFolders | PackedImages | ImageFolder:
-    """The image set that an argument names: "embedded", a packed .h5 file, or a folder of class folders.
+def image_set(where: str, split: str | None = None, labels: bool = True) -> ImageFiles | PackedImages:
+    """The image set that an argument names: "embedded", a packed .h5 file, VOC's folder, or a folder of class folders.
 
     Where no labels are needed, also a folder with images directly in it.
     """
@@ -225,6 +229,8 @@ def image_set(where: str, split: str | None = None, labels: bool = True) -> Clas
         return embedded_images(split)
     if path.suffix == ".h5":
         return PackedImages(path, split)
+    if is_voc_folder(path):
+        return VOCFolder(path, VOC_LISTS[split])
     flat = not labels and path.is_dir() and not any(child.is_dir() for child in path.iterdir())
     return ImageFolder(path) if flat else ClassFolders(path)
 

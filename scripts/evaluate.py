@@ -1,6 +1,7 @@
 """Table 2: errors of a trained net on images, with one centre crop or ten crops averaged.
 
-Prints the mean cross-entropy and the top-1 and top-5 errors; writes nothing.
+Prints the mean cross-entropy and the top-1 and top-5 errors; for a folder like PASCAL VOC's, whose images have several labels
+each, the average precision of every class (Table 6). Writes nothing.
 """
 
 from __future__ import annotations
@@ -9,13 +10,22 @@ import argparse
 
 import cli
 
-from npzf.training import check_classes, evaluate
+from npzf.training import check_classes, evaluate, evaluate_labels
 
 
 def main(args: argparse.Namespace) -> None:
     net = cli.load_net(args)
     images = cli.square_images(args.images, args.split, net, args.resize)
-    check_classes(net, images, f"{args.images} has")
+    several = images.source.targets.ndim == 2
+    check_classes(net, images, f"{args.images} has", "binary" if several else "softmax")
+    if several:
+        labels = evaluate_labels(net, images, args.crops, args.batch)
+        for name, precision in zip(images.source.classes, labels.average_precision, strict=True):
+            print(f"{100 * precision:6.2f} %  {name}")
+        print(f"{labels.images} images, {args.crops} crop{'s' if args.crops > 1 else ''}: loss {labels.loss:.4f} nats a label,")
+        print(f"mean average precision {100 - labels.error:.2f} %")
+        cli.report_failures(images)
+        return
     score = evaluate(net, images, args.crops, args.batch)
     guessing = 100 - 100 / len(images.source.classes)
     print(f"{score.images} images, {args.crops} crop{'s' if args.crops > 1 else ''}: loss {score.loss:.4f} nats,")

@@ -1,4 +1,4 @@
-"""Section 3: trains a net on a folder of class folders, or on the embedded images.
+"""Section 3: trains a net on a folder of class folders, on the embedded images, or on PASCAL VOC's (section 5.2).
 
 Writes OUT/checkpoint.h5, the state after every epoch, best.h5, the net of the lowest validation error, and log.csv; with --keep
 also the nets of some epochs, OUT/epochs/NNNN.h5, of which npzf evolution draws figure 4. An interrupted run saves its checkpoint
@@ -19,8 +19,9 @@ import npzf
 from npzf.data import SquareImages, mean_image
 from npzf.preprocessing import Preprocessing
 from npzf.studies.evolution import EPOCHS
-from npzf.training import Trainer, TrainingConfig
+from npzf.training import Trainer, TrainingConfig, check_classes
 from npzf.training.config import SCHEDULES
+from npzf.training.objectives import LOSSES
 
 NETS: dict[str, Callable[..., npzf.Network]] = {
     "small_zfnet": npzf.small_zfnet,
@@ -63,6 +64,8 @@ def new_trainer(args: argparse.Namespace) -> Trainer:
     net = new_net(args, len(classes))
     net.classes = classes
     training, validation = image_sets(args, net)
+    for images in (training, validation):
+        check_classes(net, images, loss=args.loss)
     print("taking the mean of the training images")
     std = net.preprocessing.std if args.std is None else args.std
     net.preprocessing = Preprocessing(mean_image(training, net.input_shape[:2]), std)
@@ -84,6 +87,7 @@ def new_config(args: argparse.Namespace) -> TrainingConfig:
         seed=args.seed,
         save_every=args.save_every,
         schedule=args.schedule,
+        loss=args.loss,
     )
 
 
@@ -184,6 +188,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--epochs", type=int, help=f"passes over the training images (default {TrainingConfig.epochs})")
     cli.add_batch(made, TrainingConfig.batch, "images a step")
     made.add_argument("--rate", type=float, default=TrainingConfig.rate, help=f"learning rate (default {TrainingConfig.rate})")
+    made.add_argument(
+        "--loss",
+        choices=LOSSES,
+        default=TrainingConfig.loss,
+        help="softmax: one class an image (default); binary: several labels, as in VOC's folders; hinge: either",
+    )
     made.add_argument("--momentum", type=float, default=TrainingConfig.momentum, help=f"(default {TrainingConfig.momentum})")
     made.add_argument("--decay", type=float, default=TrainingConfig.decay, help="weight decay (default 0, as in the paper)")
     made.add_argument(
