@@ -21,6 +21,8 @@ class Subset:
             raise ValueError(f"indices are {found}, expected (N,) from 0 to {len(source) - 1}")
         self.source, self.classes = source, tuple(source.classes)
         self.targets = source.targets[self.indices]
+        if hasattr(source, "difficult"):  # of a set with several labels an image, as VOC's
+            self.difficult = source.difficult[self.indices]
 
     def __len__(self) -> int:
         """Number of images."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_training import Pictures
 
-from npzf.data import SquareImages, TrainingBatches, checked_targets, one_class_each
+from npzf.data import SquareImages, Subset, TrainingBatches, checked_targets, counted_labels, one_class_each
 
 
 def with_targets(targets, count=4):
@@ -48,3 +48,14 @@ def test_one_class_an_image_is_asked_for_in_one_line():
     assert one_class_each(checked_targets(images)) is images.targets
     with pytest.raises(ValueError, match=r"^targets have shape \(4, 3\), expected \(4,\): one class an image$"):
         one_class_each(checked_targets(with_targets(np.array(SEVERAL, bool))))
+
+
+def test_labels_that_are_not_difficult_count_in_a_set_and_in_a_part_of_it():
+    images = with_targets(np.array(SEVERAL, bool))
+    assert counted_labels(images) is None and counted_labels(Subset(images, [3, 1])) is None
+    images.difficult = np.array([[0, 1, 0], [0, 0, 0], [1, 0, 0], [0, 0, 1]], bool)
+    np.testing.assert_array_equal(counted_labels(images), ~images.difficult)
+    np.testing.assert_array_equal(counted_labels(Subset(images, [3, 1])), [[1, 1, 0], [1, 1, 1]])
+    images.difficult = images.difficult[:, :2]
+    with pytest.raises(ValueError, match=r"^difficult is bool \(4, 2\), expected bool \(4, 3\), as the targets$"):
+        counted_labels(images)
