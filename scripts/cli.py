@@ -87,16 +87,22 @@ def add_net(options: argparse.ArgumentParser, needs: str = "", *, several: bool 
         options.add_argument("nets", nargs="+", metavar="net", help=f"networks to be compared: {kinds}")
     else:
         options.add_argument("net", help=f"network{needs}: {kinds}")
+    group = add_fed(options)
+    group.add_argument("--classes", metavar="FILE", help="names of the classes, one a line")
+    words = "the net that weights .pth .pt .safetensors .npz .h5 are for"
+    group.add_argument("--net", dest="architecture", choices=sorted(ARCHITECTURES), help=words)
+
+
+def add_fed(options: argparse.ArgumentParser, std: str = "") -> argparse._ArgumentGroup:
+    """What a net that npzf has not written was fed; returns the group, to which more may be added. std: more to say of --std."""
     group = options.add_argument_group("nets from elsewhere", "what such a file does not say itself; npzf convert remembers it")
     group.add_argument(
         "--mean", nargs="+", type=float, metavar="M", help="subtracted: a number, or one a channel, in its own order"
     )
-    group.add_argument("--std", nargs="+", type=float, metavar="S", help="divided by, the same (default 1)")
+    group.add_argument("--std", nargs="+", type=float, metavar="S", help=f"divided by, the same (default 1{std})")
     group.add_argument("--range", type=int, choices=RANGES, help="largest value of a pixel that the net was fed")
     group.add_argument("--channels", choices=CHANNELS, help="their order")
-    group.add_argument("--classes", metavar="FILE", help="names of the classes, one a line")
-    words = "the net that weights .pth .pt .safetensors .npz .h5 are for"
-    group.add_argument("--net", dest="architecture", choices=sorted(ARCHITECTURES), help=words)
+    return group
 
 
 def add_image(options: argparse.ArgumentParser) -> None:

@@ -1,15 +1,18 @@
-"""Section 3: trains a net on a folder of class folders, on the embedded images, or on PASCAL VOC's (section 5.2).
+"""Section 3: trains a net on class folders, the embedded images, or PASCAL VOC's; section 5.2: goes on from a trained one.
 
 Writes OUT/checkpoint.h5, the state after every epoch, best.h5, the net of the lowest validation error, and log.csv; with --keep
 also the nets of some epochs, OUT/epochs/NNNN.h5, of which npzf evolution draws figure 4. An interrupted run saves its checkpoint
 and prints the command that resumes it.
+
+With --start the layers of a trained net are kept, with its preprocessing, and a new last layer is made for the classes of the
+images. --freeze keeps the lower layers as they are, which is fast; --rates has each of the others learn at its own pace.
 """
 
 from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,15 @@ import cli
 
 import npzf
 from npzf.data import SquareImages, mean_image
+from npzf.interop.inputs import input_words
+from npzf.interop.net_files import NetOptions, read_net
+from npzf.interop.ready_nets import SOURCES
 from npzf.preprocessing import Preprocessing
 from npzf.studies.evolution import EPOCHS
-from npzf.training import Trainer, TrainingConfig, check_classes
+from npzf.training import Trainer, TrainingConfig, check_classes, with_new_classes
 from npzf.training.config import SCHEDULES
 from npzf.training.objectives import LOSSES
+from npzf.training.sgd import layer_rates
 
 NETS: dict[str, Callable[..., npzf.Network]] = {
     "small_zfnet": npzf.small_zfnet,
@@ -41,6 +48,7 @@ def main(args: argparse.Namespace) -> None:
     trainer = resumed_trainer(args) if args.resume else new_trainer(args)
     trainer.net.ops = args.ops
     print(trainer.net.summary())
+    say_rates(trainer)
     print(f"training on {len(trainer.batches.images)} images, testing on {len(trainer.validation)}; writing to {trainer.folder}/")
     announce(keep, trainer.config.epochs)
     try:
@@ -56,19 +64,22 @@ def main(args: argparse.Namespace) -> None:
 
 
 def new_trainer(args: argparse.Namespace) -> Trainer:
+    config = new_config(args)
     classes = cli.image_set(args.train, "train").classes
     checkpoint = Path(args.out) / "checkpoint.h5"
     if checkpoint.exists():
         raise ValueError(f"{args.out} has a checkpoint.h5 already: go on with --resume {checkpoint}, or name another --out")
-    config = new_config(args)
-    net = new_net(args, len(classes))
+    net = started_net(args, classes) if args.start else new_net(args, len(classes))
     net.classes = classes
+    layer_rates(net, config.rates, config.freeze)  # a wrong name is known before the images are read
     training, validation = image_sets(args, net)
     for images in (training, validation):
         check_classes(net, images, loss=args.loss)
-    print("taking the mean of the training images")
-    std = net.preprocessing.std if args.std is None else args.std
-    net.preprocessing = Preprocessing(mean_image(training, net.input_shape[:2]), std)
+    if not args.start:
+        std = net.preprocessing.std if args.std is None else args.std[0] if len(args.std) == 1 else args.std
+        Preprocessing(std=std).check(net.input_shape)
+        print("taking the mean of the training images")
+        net.preprocessing = Preprocessing(mean_image(training, net.input_shape[:2]), std)
     net.to(args.device, args.precision)
     return Trainer(net, training, validation, args.out, config)
 
@@ -82,30 +93,80 @@ def new_config(args: argparse.Namespace) -> TrainingConfig:
         rate=args.rate,
         momentum=args.momentum,
         decay=args.decay,
-        filter_rms=args.filter_rms or None,
+        filter_rms=largest_rms(args),
         patience=args.patience,
         seed=args.seed,
         save_every=args.save_every,
         schedule=args.schedule,
         loss=args.loss,
+        rates=rates_of_layers(args.rates or []),
+        freeze=args.freeze,
     )
 
 
+def largest_rms(args: argparse.Namespace) -> float | None:
+    """The filter clip: section 3's for a new net, none for one that may have been trained without it."""
+    if args.filter_rms is None:
+        return None if args.start else TrainingConfig.filter_rms
+    return args.filter_rms or None
+
+
+def rates_of_layers(given: Sequence[str]) -> dict[str, float]:
+    """What --rates says: "fc8=10" -> {"fc8": 10.0}."""
+    rates: dict[str, float] = {}
+    for word in given:
+        layer, _, number = word.rpartition("=")
+        try:
+            rate = float(number)
+        except ValueError:
+            layer = ""
+        if not layer or layer in rates:
+            raise ValueError(f"--rates has {word!r}, expected LAYER=NUMBER, such as fc8=10, each layer once")
+        rates[layer] = rate
+    return rates
+
+
+def started_net(args: argparse.Namespace, classes: Sequence[str]) -> npzf.Network:
+    """The trained net that --start names, with a new last layer; prints what is kept of it, and what is not."""
+    refuse_options(
+        args, ("net", *OF_SMALL_ZFNET, "norm", "init"), f"with --start {args.start}: npzf convert makes nets of weights"
+    )
+    options = NetOptions(mean=args.mean, std=args.std, pixel_range=args.range, channels=args.channels)
+    trained = read_net(args.start, options)
+    net = with_new_classes(trained, classes, upto=args.upto, seed=args.seed)
+    *kept, new = [name for name, layer in net.layers.items() if layer.parameters]
+    print(f"starting from {args.start}: {' '.join(kept)} as they are, {new} new for {len(classes)} classes")
+    print(f"fed {input_words(net)}")
+    if args.filter_rms is None:
+        print("its filters are not clipped (--filter-rms)")
+    return net
+
+
+def refuse_options(args: argparse.Namespace, names: Sequence[str], when: str) -> None:
+    """ValueError if one of these options is given."""
+    for name in names:
+        if (value := getattr(args, name)) is not None:
+            words = " ".join(map(str, value)) if isinstance(value, list) else value
+            raise ValueError(f"--{name.replace('_', '-')} is {words}, expected none {when}")
+
+
 def new_net(args: argparse.Namespace, classes: int) -> npzf.Network:
+    refuse_options(args, ("upto", "mean", "range", "channels"), "without --start")
     options: dict[str, Any] = {"seed": args.seed}
+    net = args.net or "small_zfnet"
     small = {name: value for name in OF_SMALL_ZFNET if (value := getattr(args, name)) is not None}
-    if small and args.net != "small_zfnet":
-        raise ValueError(f"--net is {args.net}, expected small_zfnet with --{next(iter(small)).replace('_', '-')}")
+    if small and net != "small_zfnet":
+        raise ValueError(f"--net is {net}, expected small_zfnet with --{next(iter(small)).replace('_', '-')}")
     options |= small
     if args.norm is not None:
-        if args.net not in WITH_NORM:
-            raise ValueError(f"--net is {args.net}, expected one of {', '.join(WITH_NORM)} with --norm {args.norm}")
+        if net not in WITH_NORM:
+            raise ValueError(f"--net is {net}, expected one of {', '.join(WITH_NORM)} with --norm {args.norm}")
         options["norm"] = None if args.norm == "none" else args.norm
     if args.init is not None:
-        if args.net not in WITH_INIT:
-            raise ValueError(f"--net is {args.net}, expected one of {', '.join(WITH_INIT)} with --init {args.init}")
+        if net not in WITH_INIT:
+            raise ValueError(f"--net is {net}, expected one of {', '.join(WITH_INIT)} with --init {args.init}")
         options["weight_init"] = initial_weights(args.init)
-    return NETS[args.net](classes, **options)
+    return NETS[net](classes, **options)
 
 
 def initial_weights(given: str) -> str | float:
@@ -122,12 +183,25 @@ def initial_weights(given: str) -> str | float:
 
 
 def resumed_trainer(args: argparse.Namespace) -> Trainer:
+    options = "start", "upto", "freeze", "rates", "mean", "std", "range", "channels"
+    refuse_options(args, options, "with --resume, which goes on as the run began")
     images = image_sets(args, npzf.load(args.resume))
     trainer = Trainer.resume(args.resume, *images, args.epochs, args.device, args.precision)
     print(f"going on with {args.resume} in epoch {trainer.epoch + 1}, batch {trainer.batch + 1}")
     if trainer.config.schedule == "cosine" and args.epochs is not None:
         print(f"the cosine is now one of {args.epochs} epochs: the rate goes on at {trainer.schedule.rate:g}")
     return trainer
+
+
+def say_rates(trainer: Trainer) -> None:
+    """Prints which layers are frozen, and which learn at a rate of their own."""
+    rates = trainer.sgd.rates
+    frozen = [name for name, rate in rates.items() if not rate]
+    own = [f"{name} {rate:g}" for name, rate in rates.items() if rate not in (0, 1)]
+    if frozen:
+        print(f"frozen: {' '.join(frozen)}")
+    if own:
+        print(f"times the rate: {', '.join(own)}")
 
 
 def resuming_command(args: argparse.Namespace, keep: list[int], trainer: Trainer) -> list[str]:
@@ -174,16 +248,15 @@ def parser() -> argparse.ArgumentParser:
     made = cli.parser("train", __doc__, "photos/train photos/val --net zfnet --out runs/photos")
     cli.add_image_set(made, "train", labels=True)
     cli.add_image_set(made, "validation", labels=True)
-    made.add_argument("--net", choices=NETS, default="small_zfnet", help="(default small_zfnet)")
+    made.add_argument("--net", choices=NETS, help="(default small_zfnet)")
     small = made.add_argument_group("small_zfnet")
     small.add_argument("--size", type=int, help="side of its images in pixels (default 96)")
     small.add_argument("--maps", type=int, nargs=5, metavar="MAPS", help="of its layers 1 to 5 (default 32 64 96 96 64)")
     small.add_argument("--fc-units", type=int, metavar="UNITS", help="of its layers 6 and 7 (default 256); 0: without them")
     small.add_argument("--dropout", type=float, metavar="RATE", help="of its highest layers (default 0.2)")
     cli.add_norm(made, None)  # as the net has it
-    made.add_argument(
-        "--init", metavar="he|NUMBER", help="initial weights of zfnet, krizhevsky (default 0.01) and small_zfnet: he, or their deviation"
-    )
+    words = "initial weights of zfnet, krizhevsky (default 0.01) and small_zfnet: he, or their deviation"
+    made.add_argument("--init", metavar="he|NUMBER", help=words)
     cli.add_resize(made)
     made.add_argument("--epochs", type=int, help=f"passes over the training images (default {TrainingConfig.epochs})")
     cli.add_batch(made, TrainingConfig.batch, "images a step")
@@ -196,9 +269,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--momentum", type=float, default=TrainingConfig.momentum, help=f"(default {TrainingConfig.momentum})")
     made.add_argument("--decay", type=float, default=TrainingConfig.decay, help="weight decay (default 0, as in the paper)")
-    made.add_argument(
-        "--filter-rms", type=float, default=TrainingConfig.filter_rms, help="largest RMS of a filter (default 0.1); 0: any"
-    )
+    made.add_argument("--filter-rms", type=float, help="largest RMS of a filter (default 0.1; with --start any); 0: any")
     made.add_argument(
         "--patience",
         type=int,
@@ -211,7 +282,6 @@ def parser() -> argparse.ArgumentParser:
         default=TrainingConfig.schedule,
         help="plateau: the rate falls when the error does not (default); cosine: to 0, along half a cosine over the epochs",
     )
-    made.add_argument("--std", type=float, help="what pixels less their mean are divided by (default 1; 8 for small_zfnet)")
     made.add_argument(
         "--keep",
         nargs="*",
@@ -222,6 +292,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--save-every", type=int, default=0, help="batches between checkpoints within an epoch (default: none)")
     cli.add_seed(made, "the initial weights, crops and dropout")
     cli.add_out(made, "runs/train")
+    group = made.add_argument_group("a trained net (section 5.2)")
+    group.add_argument(
+        "--start", metavar="NET", help=f"network to start from instead of --net: .h5, .onnx, or {', '.join(SOURCES)}"
+    )
+    group.add_argument("--upto", metavar="LAYER", help="the highest of its layers to keep (default: the one below its scores)")
+    group.add_argument("--freeze", metavar="LAYER", help="stays as it is, with all that lead to it (default: all layers learn)")
+    group.add_argument("--rates", nargs="+", metavar="LAYER=X", help="layers whose rate is X times --rate; 0: stays as it is")
+    cli.add_fed(made, "; for small_zfnet 8, and what pixels less their mean are divided by in a net that begins")
     made.add_argument("--resume", metavar="CHECKPOINT", help="checkpoint.h5 to go on with, in its own folder")
     return made
 

@@ -294,24 +294,6 @@ def test_train_divides_by_the_deviation_asked_for(images, tmp_path):
     assert npzf.load(tmp_path / "checkpoint.h5").preprocessing.std == 2.5
 
 
-def test_train_takes_the_schedule_asked_for(images, tmp_path):
-    sets = images / "train", images / "validation"
-    works("train", *sets, *SMALL, "--epochs", 2, "--rate", 0.01, "--schedule", "cosine", "--out", tmp_path)
-    printed = works("train", *sets, "--resume", tmp_path / "checkpoint.h5", "--epochs", 3)
-    assert "the cosine is now one of 3 epochs: the rate goes on at 0.0025" in printed
-    rates = [float(row["rate"]) for row in csv.DictReader((tmp_path / "log.csv").open())]
-    assert rates == pytest.approx([0.01, 0.005, 0.0025])
-
-
-@pytest.mark.parametrize(("given", "deviation"), [("he", (2 / (7 * 7 * 3)) ** 0.5), ("0.003", 0.003), (None, 0.01)])
-def test_train_takes_the_initial_weights_asked_for(monkeypatch, given, deviation):
-    monkeypatch.syspath_prepend(SCRIPTS)
-    script = loaded("train")
-    args = script.parser().parse_args(["--net", "zfnet", *([] if given is None else ["--init", given])])
-    weight = script.new_net(args, 2).parameters["conv1/weight"]
-    assert weight.std() == pytest.approx(deviation, rel=0.03)
-
-
 def test_a_few_undecodable_images_are_named_and_left_out(images, trained, tmp_path):
     """One of 101 is below 1 %; one of 5 is above."""
     class_folders(tmp_path, ["ant", "bee"], 1)
@@ -346,22 +328,6 @@ TRAINING = {
     "batch": (["{images}/train", "{images}/validation", "--batch", "0"], "batch is 0"),
     "keep": (["{images}/train", "{images}/validation", "--keep", "5", "0"], "--keep has 0, expected epochs from 1"),
     "deviation": (["{images}/train", "{images}/validation", "--std", "0"], "std is 0.0, expected a positive number"),
-    "norm": (
-        ["{images}/train", "{images}/validation", "--net", "alexnet", "--norm", "local"],
-        "--net is alexnet, expected one of",
-    ),
-    "patience": (
-        ["{images}/train", "{images}/validation", "--schedule", "cosine", "--patience", "3"],
-        "--schedule is cosine, expected plateau with --patience 3",
-    ),
-    "init": (
-        ["{images}/train", "{images}/validation", "--init", "he"],
-        "--net is small_zfnet, expected one of zfnet, krizhevsky with --init he",
-    ),
-    "deviation of weights": (
-        ["{images}/train", "{images}/validation", "--net", "zfnet", "--init", "0"],
-        "--init is 0, expected he, or a standard deviation above 0",
-    ),
     "threads": (["{images}/train", "{images}/validation", "--threads", "0"], "number of threads is 0"),
     "blows up": (["{images}/train", "{images}/validation", "--rate", "1e30", "--filter-rms", "0"], "training has diverged"),
 }
