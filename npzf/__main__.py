@@ -13,7 +13,7 @@ usage: npzf COMMAND [argument ...]   or, which is the same: python -m npzf COMMA
 npzf COMMAND --help describes a command's arguments and ends with an example.
 
 commands:"""
-SHARED = "cli"  # what the scripts share is no command
+SHARED = "cli"  # what the scripts share, in files whose names begin so, is no command
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
 
 def commands() -> dict[str, Path]:
     """Name, with - for the file's _, -> script, in alphabetical order."""
-    return {path.stem.replace("_", "-"): path for path in sorted(folder().glob("*.py")) if path.stem != SHARED}
+    return {path.stem.replace("_", "-"): path for path in sorted(folder().glob("*.py")) if not path.stem.startswith(SHARED)}
 
 
 def folder() -> Path:

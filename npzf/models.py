@@ -166,8 +166,10 @@ def small_zfnet(
     above, and weights so small in layer 1, and smaller than He's in 2 to 5, that learned structure soon dominates the random
     initialisation. ZFNet's own N(0, 1e-2), [-128, 128] and 0.5 hardly train so small a net.
 
-    maps: of layers 1 to 5; fc_units: of layers 6 and 7, 0 for neither (Table 3); weight_init as for zfnet instead of those weights,
-    which suits longer training. norm as for zfnet; "local" divides by at least 1, above what layer 1 gives at first. Without that floor its output does not
+    maps: of layers 1 to 5; fc_units: of layers 6 and 7, 0 for neither (Table 3); weight_init as for zfnet, instead of those
+    weights, which suits longer training.
+
+    norm as for zfnet; "local" divides by at least 1, above what layer 1 gives at first. Without that floor its output does not
     depend on the scale of the weights below it, whose gradients grow as these shrink: the small weights of layer 1 then grow
     forty times in the first ten steps, along random gradients, and stay noise (71.7 % instead of 82.9 % in the demo).
     """

@@ -129,7 +129,7 @@ def add_resize(options: argparse.ArgumentParser) -> None:
     options.add_argument("--resize", type=int, metavar="SIDE", help=words)
 
 
-def add_batch(options: argparse.ArgumentParser, default: int, what: str = "images in one pass") -> None:
+def add_batch(options: argparse.ArgumentParser | argparse._ArgumentGroup, default: int, what: str = "images in one pass") -> None:
     options.add_argument("--batch", type=int, default=default, help=f"{what} (default {default})")
 
 

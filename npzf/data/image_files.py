@@ -33,7 +33,6 @@ class ImageFiles:
         """Pixels of image i, uint8 (H, W, 3) in [0, 255]; DecodeError if it cannot be decoded."""
         return decode(self.files[i])
 
-
     def stamps(self) -> tuple[tuple[int, int], ...]:
         """Size in bytes and time of the last change in nanoseconds of each file, -1 for one that is gone."""
         return tuple(_stamp(file) for file in self.files)

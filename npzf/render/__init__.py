@@ -14,6 +14,7 @@ from npzf.render.overlay import frame_patch, overlay_heatmap
 from npzf.render.page import Section, write_page
 from npzf.render.pictures import downscale, enlarge, grid, robust_scale, save_png, to_grey, to_grey_each, to_grey_robust
 from npzf.render.sheets import file_names, save_tiles
+from npzf.render.transfer import confusion_figure, mistakes_figure, result_figure
 
 __all__ = [
     "OVERVIEW_MAPS",
@@ -23,6 +24,7 @@ __all__ = [
     "Section",
     "animation",
     "architecture_figure",
+    "confusion_figure",
     "downscale",
     "enlarge",
     "explain_figure",
@@ -33,6 +35,7 @@ __all__ = [
     "heat_map_figure",
     "invariance_figure",
     "loss_plot",
+    "mistakes_figure",
     "most_active_maps",
     "occlusion_figure",
     "optimum_film",
@@ -42,6 +45,7 @@ __all__ = [
     "projection_panels",
     "projection_sheet",
     "read_log",
+    "result_figure",
     "robust_scale",
     "save_evolution",
     "save_filters",

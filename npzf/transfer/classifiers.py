@@ -59,7 +59,9 @@ def _fit(x: np.ndarray, targets: np.ndarray, kind: str, c: float) -> LinearClass
         return _fit_labels(x, targets, kind, c)
     present = np.unique(targets)
     if len(present) < 2 or (present != np.arange(len(present))).any():
-        raise ValueError(f"classes of the training images are {present.tolist()[:5]}, expected at least two, from 0 without a gap")
+        raise ValueError(
+            f"classes of the training images are {present.tolist()[:5]}, expected at least two, from 0 without a gap"
+        )
     if kind == "softmax":
         return _fit_softmax(x, targets, c)
     if len(present) == 2:
@@ -69,7 +71,7 @@ def _fit(x: np.ndarray, targets: np.ndarray, kind: str, c: float) -> LinearClass
 
 
 class Problem:
-    """Training examples x (n, F) with targets, to be fitted with several C; fewer examples than features are turned into their span.
+    """Training examples x (n, F) with targets, to be fitted with several C; few of them are turned into their span first.
 
     Errors as fit_classifier, which gives the same classifiers up to rounding, more slowly.
     """
@@ -96,7 +98,7 @@ def choose_c(
     groups: np.ndarray | None = None,
     seed: int = 0,
 ) -> float:
-    """The C with the best accuracy in cross-validation over these training examples, in three folds; the first of equals.
+    """The C with the best accuracy in cross-validation over these training examples, three folds; the first of equals.
 
     x (N, F), targets (N,); groups (N,): examples of one image, such as its crops, which stay together. With fewer than two images
     in every class nothing can be tried out, and the middle of the grid is taken. ValueError as fit_classifier.

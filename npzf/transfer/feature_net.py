@@ -9,9 +9,22 @@ from typing import Any
 import numpy as np
 
 from npzf.backend import to_numpy
-from npzf.layers import AveragePool, Concatenate, Conv, Dropout, Flatten, FullyConnected, L2Normalize, Layer
+from npzf.layers import (
+    AveragePool,
+    Concatenate,
+    Conv,
+    Dropout,
+    Flatten,
+    FullyConnected,
+    L2Normalize,
+    Layer,
+    MaxPool,
+    ReLU,
+)
 from npzf.network import Network
 from npzf.transfer.classifiers import LinearClassifier
+
+DEEP = 5  # poolings of a net whose stages are its poolings
 
 
 def default_layer(net: Network) -> str:
@@ -22,7 +35,8 @@ def default_layer(net: Network) -> str:
     scores = net.scores_name
     for name in reversed(net.needed_for((scores,))):
         layer = net.layers[name]
-        if isinstance(layer, FullyConnected) and name == scores or (isinstance(layer, Conv) and len(net.shapes[scores]) == 1):
+        gives_scores = name == scores or (isinstance(layer, Conv) and len(net.shapes[scores]) == 1)
+        if isinstance(layer, FullyConnected | Conv) and gives_scores:
             below = net.sources[name][0]
             while isinstance(net.layers.get(below), Dropout):
                 below = net.sources[below][0]
@@ -32,11 +46,44 @@ def default_layer(net: Network) -> str:
     return net.output_name
 
 
-def with_pooled(net: Network, layers: Sequence[str], cells: int | None = None) -> tuple[Network, tuple[str, ...]]:
-    """A net that ends with these layers, their maps averaged to at most cells x cells places, and the names to take features from.
+def layers_of_table_7(net: Network) -> tuple[str, ...]:
+    """The highest layer of each stage of the net, lowest first, as Table 7 takes layers 1, 2, ... 7.
 
-    It shares the parameters of the first. Vectors, and maps that are small enough, stay as they are. ValueError for an unknown
-    layer or fewer than one cell.
+    A stage is a convolution, or a fully connected layer below the scores, with the layers that follow it, up to where branches
+    meet; dropout is left out. In nets with five poolings or more, such as VGG-16, a stage is all convolutions up to a pooling.
+    """
+    scores = net.scores_name
+    stages: list[str] = []
+    pooled = False
+    chain = [name for name in net.needed_for((scores,)) if _on_every_path(net, name)]
+    pools = sum(isinstance(net.layers[name], MaxPool | AveragePool) for name in chain)
+    for name in chain:
+        layer = net.layers[name]
+        if isinstance(layer, Flatten | Dropout):
+            continue
+        begins = isinstance(layer, FullyConnected) or (isinstance(layer, Conv) and (pools < DEEP or not stages or pooled))
+        pooled = isinstance(layer, MaxPool | AveragePool) or (pooled and not isinstance(layer, Conv))
+        if begins or not stages:
+            stages.append(name)
+        stages[-1] = name
+    if len(net.shapes[scores]) == 1 and not isinstance(net.layers[scores], ReLU):
+        return tuple(stages[:-1])  # the last stage are the scores
+    return tuple(stages)
+
+
+def _on_every_path(net: Network, name: str) -> bool:
+    """Whether everything that reaches the scores passes through this layer."""
+    order = net.needed_for((net.scores_name,))
+    place = order.index(name)
+    later = order[place + 1 :]
+    return all(source == name or source in later for below in later for source in net.sources[below])
+
+
+def with_pooled(net: Network, layers: Sequence[str], cells: int | None = None) -> tuple[Network, tuple[str, ...]]:
+    """A net that ends with these layers, their maps averaged to at most cells x cells places, and the features' names.
+
+    It shares the net's parameters. Vectors, and maps that are small enough, stay as they are. ValueError for an unknown layer or
+    fewer than one cell.
     """
     if cells is not None and cells < 1:
         raise ValueError(f"cells is {cells}, expected at least 1")

@@ -1,4 +1,4 @@
-"""Section 5.2: the features of a trained net for every image of another set, in one pass that resumes where it was interrupted."""
+"""Section 5.2: the features of a trained net for every image of another set, in one pass that resumes after interruption."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def extract_features(
     dtype: str = "float32",
     batch: int = 32,
 ) -> FeatureFile:
-    """The features of these layers for all images, in a file at path, which serves again while net, images and choice are the same.
+    """The features of these layers for all images, in a file at path, which serves again while net, images and choice are alike.
 
     images: resized as by fit_to_net. crops: 1, the centre; 2, it and its mirror image; 10, corners and centre, mirrored (section
-    3). average: the mean of an image's crops instead of each. dtype: of the file, "float32" or "float16"; batch: crops in one pass.
-    A file of something else at path is made again, and what differs is said. What an interrupted pass has done lies beside it in
-    PATH.parts, and the next call goes on there with the same bits. ValueError, before any work, for an unknown layer or another
-    choice; in the pass, naming the image, for activations that are NaN, infinite, or too large for float16.
+    3). average: the mean of an image's crops instead of each. dtype: of the file, "float32" or "float16"; batch: crops in one
+    pass. A file of something else at path is made again, and what differs is said. What an interrupted pass has done lies beside
+    it in PATH.parts, and the next call goes on there with the same bits. ValueError, before any work, for an unknown layer or
+    another choice; in the pass, naming the image, for activations that are NaN, infinite, or too large for float16.
     """
     path, layers = Path(path), tuple(layers)
     _check(net, layers, crops, dtype, batch)
@@ -79,9 +79,7 @@ def extract_features(
 class _Collected:
     """The features of the images that are not yet in a part; an accumulator of the sweep."""
 
-    def __init__(
-        self, net: Network, layers: tuple[str, ...], crops: int, average: bool, dtype: np.dtype, squares: SquareImages
-    ):
+    def __init__(self, net: Network, layers: tuple[str, ...], crops: int, average: bool, dtype: np.dtype, squares: SquareImages):
         self.net, self.layers, self.crops, self.average, self.dtype = net, layers, crops, average, dtype
         self.squares = squares
         self.choice = (layers, crops, average, dtype.name)
@@ -157,9 +155,7 @@ def _reusable(path: Path, identity: dict[str, str]) -> FeatureFile | None:
     return found
 
 
-def _assemble(
-    path: Path, parts: Parts, collected: _Collected, identity: dict[str, str], description: dict[str, Any]
-) -> None:
+def _assemble(path: Path, parts: Parts, collected: _Collected, identity: dict[str, str], description: dict[str, Any]) -> None:
     """Writes the parts as one file, block by block."""
     images, net = collected.squares.source, collected.net
 

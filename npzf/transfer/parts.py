@@ -27,8 +27,8 @@ class Collected(Accumulator, Protocol):
 class Parts:
     """A folder with one file for each stretch of images; a Store of the sweep.
 
-    Each file is whole or absent, so that a pass that is killed loses no more than its last minute. identity: of the pass; parts of
-    another one, and what is damaged with all that follows it, are removed.
+    Each file is whole or absent, so that a pass that is killed loses no more than its last minute. identity: of the pass; parts
+    of another one, and what is damaged with all that follows it, are removed.
     """
 
     def __init__(self, folder: str | Path, collected: Collected, identity: str):

@@ -1,8 +1,8 @@
 """Features in the coordinates of the training images' span (section 5.2): the same classifier, in a fraction of the time.
 
-A linear classifier with a penalty on its squared weights is a sum of the training features: what lies across all of them would only
-make the weights larger. So nothing is lost if n training images with F features, F far above n, are turned into n coordinates
-along an orthonormal basis of their span. The basis is Gram and Schmidt's, by the Cholesky decomposition of the inner products.
+A linear classifier with a penalty on its squared weights is a sum of the training features: what lies across all of them would
+only make the weights larger. So nothing is lost if n training images with F features, F far above n, are turned into n
+coordinates along an orthonormal basis of their span: Gram and Schmidt's, by the Cholesky decomposition of the inner products.
 """
 
 from __future__ import annotations

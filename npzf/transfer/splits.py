@@ -78,10 +78,10 @@ def write_split(path: str | Path, split: Split, names: Sequence[str], root: str 
 def read_split(path: str | Path, names: Sequence[str], test_path: str | Path | None = None) -> Split:
     """A split that write_split wrote, or one that others have published; names (N,): those of the image set.
 
-    Published forms: two lists of images, path the training list and test_path the other, a line "accordion/image_0001.jpg" or with
-    a label behind it; or JSON with lists "train" and "test" of paths or of [path, label, name]. Paths are compared from their end:
-    as many of their parts as the file gives. ValueError, naming the file and the line, for an image that the set does not have, or
-    in which several could be meant, an image that is named twice, and a part without images.
+    Published forms: two lists of images, path the training list and test_path the other, a line "accordion/image_0001.jpg" or
+    with a label behind it; or JSON with lists "train" and "test" of paths or of [path, label, name]. Paths are compared from
+    their end. ValueError, naming the file and the line, for an image that the set does not have, a name that could be several
+    images, an image that is named twice, and a part without images.
     """
     if test_path is None:
         named = _from_json(Path(path)) if Path(path).suffix == ".json" else _from_lines(Path(path))
@@ -156,9 +156,8 @@ def _list(path: Path) -> Named:
 def _from_json(path: Path) -> dict[str, Named]:
     try:
         content = json.loads(_text(path))
-        return {
-            part: [(f"{part} of {path}", str(one[0] if isinstance(one, list) else one)) for one in content[part]] for part in PARTS
-        }
+        lists = {part: [one[0] if isinstance(one, list) else one for one in content[part]] for part in PARTS}
+        return {part: [(f"{part} of {path}", str(name)) for name in names] for part, names in lists.items()}
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as a split ({error!r}), expected JSON with lists train and test") from None
 

@@ -1,0 +1,117 @@
+"""The protocol of Tables 4, 5 and 7 and of figure 9: training images a class, several random splits, mean over classes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from npzf.storage.atomic import atomic_write_bytes
+from npzf.transfer.evaluation import Setting, evaluate_split, summary
+from npzf.transfer.feature_file import FeatureFile
+from npzf.transfer.splits import MOST_TEST, Split, random_split, write_split
+from npzf.transfer.tables import Cell
+
+FOLDS = 5  # section 5.2
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Training images a class; seeds of the splits; most_test: test images a class at most; without: images that are left out."""
+
+    per_class: tuple[int, ...]
+    seeds: tuple[int, ...] = tuple(range(FOLDS))
+    most_test: int | None = MOST_TEST
+    without: tuple[int, ...] = ()
+
+    def split(self, features: FeatureFile, per_class: int, seed: int) -> Split:
+        """One of the splits, of the images that can be decoded; errors as random_split."""
+        allowed = features.decoded.copy()
+        allowed[list(self.without)] = False
+        kept = np.flatnonzero(allowed)
+        split = random_split(features.targets[kept], features.classes, per_class, most_test=self.most_test, seed=seed)
+        return Split(kept[split.train], kept[split.test])
+
+    def check(self, features: FeatureFile) -> None:
+        """ValueError, before any work, if one of the splits cannot be made."""
+        for per_class in self.per_class:
+            self.split(features, per_class, self.seeds[0])
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one split gave: accuracy in percent, mean over classes, the C that was chosen, seconds."""
+
+    accuracy: float
+    c: float
+    seconds: float
+
+
+class ResultFile:
+    """Results that are known already, as JSON, so that an interrupted table goes on where it stopped; path None: none are kept.
+
+    A result is found again by everything that it depends on: features, setting and the images of the split.
+    """
+
+    def __init__(self, path: str | Path | None):
+        self.path = None if path is None else Path(path)
+        self.results: dict[str, dict[str, float]] = {}
+        if self.path is not None and self.path.exists():
+            try:
+                self.results = json.loads(self.path.read_text(encoding="utf-8"))
+                for result in self.results.values():
+                    Result(**result)
+            except (ValueError, TypeError, AttributeError) as error:
+                raise ValueError(f"{self.path} cannot be read ({error}), expected results that npzf wrote: remove it") from None
+
+    def evaluate(self, features: FeatureFile, setting: Setting, split: Split, seed: int) -> Result:
+        """The split's result, computed if it is not known."""
+        parts = (sorted(features.identity.items()), setting, seed, split.train.tobytes(), split.test.tobytes())
+        key = hashlib.sha256(repr(parts).encode()).hexdigest()
+        if key not in self.results:
+            outcome = evaluate_split(features, setting, split, seed=seed)
+            self.results[key] = {"accuracy": outcome.accuracy, "c": outcome.c, "seconds": outcome.seconds}
+            if self.path is not None:
+                atomic_write_bytes(self.path, json.dumps(self.results, indent=0).encode())
+        return Result(**self.results[key])
+
+
+def evaluate_protocol(
+    features: FeatureFile,
+    setting: Setting,
+    protocol: Protocol,
+    results: ResultFile,
+    each: Callable[[int, int, Result], None] | None = None,
+) -> dict[int, Cell]:
+    """Training images a class -> accuracy over the splits; each(per_class, seed, result) is called as they are known.
+
+    ValueError, before any work, as Protocol.check.
+    """
+    protocol.check(features)
+    cells = {}
+    for per_class in protocol.per_class:
+        found = []
+        for seed in protocol.seeds:
+            found.append(results.evaluate(features, setting, protocol.split(features, per_class, seed), seed))
+            if each:
+                each(per_class, seed, found[-1])
+        cells[per_class] = cell([result.accuracy for result in found], sum(result.seconds for result in found))
+    return cells
+
+
+def cell(accuracies: Sequence[float], seconds: float) -> Cell:
+    """Mean and deviation over splits."""
+    over = summary(accuracies)
+    return Cell(over.mean, over.deviation, over.splits, seconds)
+
+
+def write_splits(folder: str | Path, features: FeatureFile, protocol: Protocol, root: str | Path = "") -> None:
+    """Writes the protocol's splits, one file each: 30-a-class-seed-0.txt."""
+    for per_class in protocol.per_class:
+        for seed in protocol.seeds:
+            path = Path(folder) / f"{per_class}-a-class-seed-{seed}.txt"
+            write_split(path, protocol.split(features, per_class, seed), features.names, root)

@@ -1,0 +1,70 @@
+"""Tables 4 to 7 as text in the paper's form, and as CSV (section 5.2)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from npzf.storage.atomic import atomic_write_bytes
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number in percent, with its deviation over so many splits, where it has one; seconds: what it took."""
+
+    mean: float
+    deviation: float | None = None
+    splits: int | None = None
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.mean:.1f}" if self.deviation is None else f"{self.mean:.1f} +- {self.deviation:.1f}"
+
+
+@dataclass
+class Table:
+    """Rows of cells under heads; a row is a method, and None stands where there is no number. corner: what the heads are."""
+
+    title: str
+    corner: str
+    heads: tuple[str, ...]
+    rows: list[tuple[str, tuple[Cell | None, ...]]] = field(default_factory=list)
+
+    def add(self, label: str, cells: Sequence[Cell | None]) -> None:
+        """One more row; ValueError unless it has a cell for each head."""
+        if len(cells) != len(self.heads):
+            raise ValueError(f"cells are {len(cells)}, expected {len(self.heads)}, one for each of {', '.join(self.heads)}")
+        self.rows.append((label, tuple(cells)))
+
+    def text(self) -> str:
+        """The table in columns, as the paper has it."""
+        wide = max(len(text) for text in (self.corner, *(label for label, _ in self.rows)))
+        columns = [max(len(head), *(len(_text(cells[k])) for _, cells in self.rows)) for k, head in enumerate(self.heads)]
+        lines = [(self.corner, self.heads), *((label, [_text(cell) for cell in cells]) for label, cells in self.rows)]
+        formatted = [
+            f"{label:<{wide}}" + "".join(f"   {text:>{columns[k]}}" for k, text in enumerate(texts)) for label, texts in lines
+        ]
+        return "\n".join([self.title, *(line.rstrip() for line in formatted)])
+
+    def write_csv(self, path: str | Path) -> Path:
+        """Writes a line for each number: method, column, mean, deviation, splits, seconds; percent, empty where unknown."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["method", self.corner, "mean", "deviation", "splits", "seconds"])
+        for label, cells in self.rows:
+            for head, cell in zip(self.heads, cells, strict=True):
+                if cell is not None:
+                    numbers = (f"{cell.mean:.3f}", cell.deviation, cell.splits, cell.seconds)
+                    writer.writerow([label, head, *(_plain(number) for number in numbers)])
+        return atomic_write_bytes(path, text.getvalue().encode())
+
+
+def _text(cell: Cell | None) -> str:
+    return "" if cell is None else str(cell)
+
+
+def _plain(number: float | int | str | None) -> str:
+    return "" if number is None else f"{number:.3f}" if isinstance(number, float) else str(number)
