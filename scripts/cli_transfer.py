@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,25 @@ import npzf
 from npzf.data import ClassFolders, ImageSet, SquareImages, check_takes_images, resized_side
 from npzf.interop.packages import required
 from npzf.render import result_figure
+from npzf.training import TrainingConfig
 from npzf.transfer import (
     KINDS,
+    Cell,
     FeatureFile,
     Protocol,
     Result,
+    ResultFile,
     Setting,
+    Split,
     Table,
+    cell,
     default_layer,
+    evaluate_protocol,
     extract_features,
+    random_split,
+    split_identity,
     with_pooled,
+    write_splits,
 )
 
 BACKGROUND = ("BACKGROUND_Google", "257.clutter")  # of Caltech-101 and of Caltech-256
@@ -97,8 +106,11 @@ def check(args: argparse.Namespace) -> None:
 
 
 def class_folders(args: argparse.Namespace) -> ClassFolders:
-    """The images of class folders, Caltech's background left out unless it is asked for."""
-    return ClassFolders(args.images, without=() if getattr(args, "background", False) else BACKGROUND)
+    """The images of class folders, Caltech's background left out unless asked for; ValueError if there are too few."""
+    images = ClassFolders(args.images, without=() if getattr(args, "background", False) else BACKGROUND)
+    for per_class in getattr(args, "per_class", None) or ():
+        random_split(images.targets, images.classes, per_class)
+    return images
 
 
 def source(args: argparse.Namespace, images: ImageSet, layers: Sequence[str] | None = None) -> Source:
@@ -130,9 +142,11 @@ def setting(args: argparse.Namespace, layers: tuple[str, ...], kind: str | None 
 
 def protocol(args: argparse.Namespace, features: FeatureFile) -> Protocol:
     """The splits that the options name; ValueError if one cannot be made."""
-    from npzf.transfer import read_overlap
+    without: tuple[int, ...] = ()
+    if args.without:
+        from npzf.transfer import read_overlap
 
-    without = tuple(read_overlap(args.without, features.names).tolist()) if args.without else ()
+        without = tuple(read_overlap(args.without, features.names).tolist())
     if without:
         print(f"{len(without)} images are left out, which {args.without} names")
     made = Protocol(tuple(args.per_class), tuple(range(args.folds)), args.most_test or None, without)
@@ -140,10 +154,91 @@ def protocol(args: argparse.Namespace, features: FeatureFile) -> Protocol:
     return made
 
 
+def add_table_by_counts(options: argparse.ArgumentParser, counts: Sequence[int], out: str) -> None:
+    """The options of Tables 4 and 5."""
+    cli.add_net(options)
+    options.add_argument("images", help="folder of class folders")
+    options.add_argument(
+        "--classifiers", nargs="+", choices=KINDS, default=["softmax", "svm"], help="on the features (default both)"
+    )
+    options.add_argument("--c", nargs="+", type=float, metavar="C", help="values tried out on the training images alone")
+    group = options.add_argument_group("from scratch")
+    group.add_argument("--scratch", action="store_true", help="train the same net from new weights on each split, too")
+    group.add_argument("--epochs", type=int, default=40, help="of that training (default 40)")
+    group.add_argument("--rate", type=float, default=1e-2, help="learning rate, which falls along a cosine (default 0.01)")
+    group.add_argument("--decay", type=float, default=5e-4, help="weight decay (default 0.0005)")
+    group.add_argument("--scratch-batch", type=int, default=32, metavar="N", help="images a step (default 32)")
+    group.add_argument("--scratch-folds", type=int, metavar="N", help="only the first so many splits (default all)")
+    add_features(options, "what the net's classifier is given", squash=True)
+    add_protocol(options, counts)
+    cli.add_out(options, out)
+
+
+def table_by_counts(
+    args: argparse.Namespace, name: str, title: str, paper: Mapping[str, Mapping[int, tuple[float, float | None]]]
+) -> None:
+    """Table 4 or 5: a row for each classifier, one from scratch if asked for, and the paper's."""
+    check(args)
+    images = class_folders(args)
+    found = source(args, images)
+    splits = protocol(args, found.features)
+    write_splits(Path(args.out) / "splits", found.features, splits, args.images)
+    results = ResultFile(Path(args.out) / "results.json")
+    counts = splits.per_class
+    table = Table(f"{title}: {Path(args.images).name}", "training images a class", tuple(map(str, counts)))
+    net = Path(args.net).name
+    if args.scratch:
+        cells = from_scratch(args, images, splits, found.features, results)
+        table.add(f"{net}, from scratch", [cells[count] for count in counts])
+    for kind in args.classifiers:
+        print(f"{kind} on {' '.join(found.layers)}", flush=True)
+        cells = evaluate_protocol(found.features, setting(args, found.layers, kind), splits, results, announce)
+        table.add(f"{net}, {kind} on {' '.join(found.layers)}", [cells[count] for count in counts])
+    for label, numbers in paper.items():
+        table.add(label, [Cell(*numbers[count]) if count in numbers else None for count in counts])
+    finish(args, table, name)
+
+
+def from_scratch(
+    args: argparse.Namespace, images: ImageSet, splits: Protocol, features: FeatureFile, results: ResultFile
+) -> dict[int, Cell]:
+    """Training images a class -> accuracy of the net trained from new weights on each split."""
+    from npzf.transfer.scratch import scratch_accuracy
+
+    net = cli.load_net(args)
+    side = resized_side(net) if args.resize is None else args.resize
+    squares = SquareImages(images, side, channels=net.input_shape[2], squash=args.fit == "squash")
+    cells = {}
+    for per_class in splits.per_class:
+        found = []
+        for seed in splits.seeds[: args.scratch_folds]:
+            config = TrainingConfig(
+                epochs=args.epochs,
+                batch=args.scratch_batch,
+                rate=args.rate,
+                decay=args.decay,
+                filter_rms=None,
+                schedule="cosine",
+                seed=seed,
+            )
+            split = splits.split(features, per_class, seed)
+            folder = Path(args.out) / "scratch" / f"{per_class}-a-class-seed-{seed}"
+
+            def compute(split: Split = split, folder: Path = folder, config: TrainingConfig = config) -> Result:
+                return scratch_accuracy(net, squares, split, folder, config)
+
+            parts = ("scratch", features.identity["net"], features.identity["images"], config, side, *split_identity(split))
+            found.append(results.known(parts, compute))
+            announce(per_class, seed, found[-1])
+        cells[per_class] = cell([result.accuracy for result in found], sum(result.seconds for result in found))
+    return cells
+
+
 def announce(per_class: int, seed: int, result: Result) -> None:
     """Prints what one split gave."""
     words = f"{per_class} a class, seed {seed}: {result.accuracy:.1f} %"
-    print(f"{words}, C {result.c:g}, {result.seconds:.0f} s", flush=True)
+    chosen = "" if result.c is None else f", C {result.c:g}"
+    print(f"{words}{chosen}, {result.seconds:.0f} s", flush=True)
 
 
 def finish(args: argparse.Namespace, table: Table, name: str, **options: Any) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = sorted(path.stem.replace("_", "-") for path in (ROOT / "scripts").glob("*.py") if path.stem != "cli")
+COMMANDS = sorted(path.stem.replace("_", "-") for path in (ROOT / "scripts").glob("*.py") if not path.stem.startswith("cli"))
 
 
 def python(*arguments, where, path):

@@ -20,7 +20,7 @@ import npzf
 from npzf.layers import LocalContrastNorm, LocalResponseNorm
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
-COMMANDS = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem != "cli")
+COMMANDS = sorted(path.stem for path in SCRIPTS.glob("*.py") if not path.stem.startswith("cli"))
 SMALL = ["--size", "64", "--batch", "4"]
 
 

@@ -27,7 +27,7 @@ from npzf.transfer.evaluation import (
 from npzf.transfer.feature_file import FeatureFile
 from npzf.transfer.feature_net import default_layer, layers_of_table_7, with_classifier, with_pooled
 from npzf.transfer.features import extract_features
-from npzf.transfer.protocol import Protocol, Result, ResultFile, evaluate_protocol
+from npzf.transfer.protocol import Protocol, Result, ResultFile, cell, evaluate_protocol, split_identity, write_splits
 from npzf.transfer.splits import Split, cross_validation, random_split, read_split, write_split
 from npzf.transfer.tables import Cell, Table
 
@@ -43,6 +43,7 @@ __all__ = [
     "Setting",
     "Split",
     "Table",
+    "cell",
     "choose_c",
     "confusion_matrix",
     "cross_validation",
@@ -57,8 +58,10 @@ __all__ = [
     "random_split",
     "read_split",
     "scores_of",
+    "split_identity",
     "summary",
     "with_classifier",
     "with_pooled",
     "write_split",
+    "write_splits",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,10 +45,10 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Result:
-    """What one split gave: accuracy in percent, mean over classes, the C that was chosen, seconds."""
+    """What one split gave: accuracy in percent, mean over classes; the C that was chosen, if one was; seconds."""
 
     accuracy: float
-    c: float
+    c: float | None
     seconds: float
 
 
@@ -59,7 +60,7 @@ class ResultFile:
 
     def __init__(self, path: str | Path | None):
         self.path = None if path is None else Path(path)
-        self.results: dict[str, dict[str, float]] = {}
+        self.results: dict[str, dict[str, Any]] = {}
         if self.path is not None and self.path.exists():
             try:
                 self.results = json.loads(self.path.read_text(encoding="utf-8"))
@@ -68,16 +69,28 @@ class ResultFile:
             except (ValueError, TypeError, AttributeError) as error:
                 raise ValueError(f"{self.path} cannot be read ({error}), expected results that npzf wrote: remove it") from None
 
-    def evaluate(self, features: FeatureFile, setting: Setting, split: Split, seed: int) -> Result:
-        """The split's result, computed if it is not known."""
-        parts = (sorted(features.identity.items()), setting, seed, split.train.tobytes(), split.test.tobytes())
+    def known(self, parts: tuple, compute: Callable[[], Result]) -> Result:
+        """The result of whatever depends on these parts alone, computed if it is not known."""
         key = hashlib.sha256(repr(parts).encode()).hexdigest()
         if key not in self.results:
-            outcome = evaluate_split(features, setting, split, seed=seed)
-            self.results[key] = {"accuracy": outcome.accuracy, "c": outcome.c, "seconds": outcome.seconds}
+            self.results[key] = asdict(compute())
             if self.path is not None:
                 atomic_write_bytes(self.path, json.dumps(self.results, indent=0).encode())
         return Result(**self.results[key])
+
+    def evaluate(self, features: FeatureFile, setting: Setting, split: Split, seed: int) -> Result:
+        """The result of a classifier on features."""
+
+        def compute() -> Result:
+            outcome = evaluate_split(features, setting, split, seed=seed)
+            return Result(outcome.accuracy, outcome.c, outcome.seconds)
+
+        return self.known((sorted(features.identity.items()), setting, seed, *split_identity(split)), compute)
+
+
+def split_identity(split: Split) -> tuple[bytes, bytes]:
+    """What tells splits of one set apart."""
+    return split.train.tobytes(), split.test.tobytes()
 
 
 def evaluate_protocol(

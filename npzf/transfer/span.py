@@ -11,7 +11,7 @@ import numpy as np
 
 from npzf.interop.packages import required
 
-JITTER = 1e-7  # of the mean squared length: lets images be alike, or be sums of others
+JITTERS = (1e-6, 1e-5, 1e-4)  # of the mean squared length: lets images be alike, or be sums of others, up to float32's rounding
 
 
 class Span:
@@ -20,8 +20,7 @@ class Span:
     def __init__(self, x: np.ndarray):
         self.x = x
         products = (x @ x.T).astype(np.float64)
-        products[np.diag_indices(len(x))] += JITTER * np.trace(products) / len(x)
-        self.train = np.linalg.cholesky(products)
+        self.train = _cholesky(products)
         self._solve = required("scipy.linalg", "transfer").solve_triangular
 
     def coordinates(self, x: np.ndarray) -> np.ndarray:
@@ -32,3 +31,14 @@ class Span:
         """Weights of coordinates (classes, n) -> weights of features (classes, F), with the same scores."""
         shares = self._solve(self.train, weight.T, lower=True, trans="T")
         return shares.T.astype(self.x.dtype) @ self.x
+
+
+def _cholesky(products: np.ndarray) -> np.ndarray:
+    """The lower triangle whose product with its transpose this is, but for the least jitter that makes it possible."""
+    level = np.trace(products) / len(products) or 1.0
+    for jitter in JITTERS:
+        try:
+            return np.linalg.cholesky(products + jitter * level * np.eye(len(products)))
+        except np.linalg.LinAlgError:
+            continue
+    raise ValueError("inner products of the training features are not those of any features: they are too large for float32")
