@@ -113,21 +113,21 @@ def class_folders(args: argparse.Namespace) -> ClassFolders:
     return images
 
 
-def source(args: argparse.Namespace, images: ImageSet, layers: Sequence[str] | None = None) -> Source:
-    """The features that the options name, out of OUT/features.h5 or computed; layers: the default."""
+def source(args: argparse.Namespace, images: ImageSet, layers: Sequence[str] | None = None, name: str = "features.h5") -> Source:
+    """The features that the options name, out of OUT/NAME or computed; layers: the default."""
     net = cli.load_net(args)
     check_takes_images(net)
     chosen = args.layers or layers or [default_layer(net)]
-    for name in chosen:
-        if name not in net.layers:
-            raise ValueError(f"--layers has {name!r}, expected one of {', '.join(net.layers)}")
+    for layer in chosen:
+        if layer not in net.layers:
+            raise ValueError(f"--layers has {layer!r}, expected one of {', '.join(net.layers)}")
     net, names = with_pooled(net, chosen, args.cells or None)
     side = args.resize
     if side is None:
         side = max(net.input_shape[:2]) if args.fit == "squash" and args.crops < 10 else resized_side(net)
     squares = SquareImages(images, side, channels=net.input_shape[2], squash=args.fit == "squash")
-    path = Path(args.out) / "features.h5"
-    shapes = ", ".join(f"{name} {'x'.join(map(str, net.shapes[name]))}" for name in names)
+    path = Path(args.out) / name
+    shapes = ", ".join(f"{layer} {'x'.join(map(str, net.shapes[layer]))}" for layer in names)
     print(f"features of {len(images)} images at {shapes}", flush=True)
     options: dict[str, Any] = {"crops": args.crops, "average": args.average, "batch": args.batch}
     features = extract_features(net, squares, names, path, dtype="float16" if args.float16 else "float32", **options)

@@ -25,7 +25,7 @@ from npzf.training.config import TrainingConfig
 from npzf.training.evaluation import Score, evaluate
 from npzf.training.label_evaluation import LabelScore, check_labels, evaluate_labels
 from npzf.training.objectives import loss_and_gradient, wrong_images
-from npzf.training.schedule import new_schedule, resumed_schedule
+from npzf.training.schedule import Plateau, new_schedule, resumed_schedule
 from npzf.training.sgd import SGD, layer_rates
 
 POSITION = ("epoch", "batch", "epoch_totals", "log_rows")  # where training is: attributes of the trainer
@@ -167,7 +167,7 @@ class Trainer:
         }
         self.log_rows.append(row)
         better = score.error < self.schedule.best
-        lowered = self.schedule.update(score.error)
+        lowered = self.schedule.update(score.error) and isinstance(self.schedule, Plateau)  # a cosine falls always
         self.save(self.path)
         if better:
             self.save(self.folder / "best.h5")

@@ -27,6 +27,7 @@ from npzf.transfer.evaluation import (
 from npzf.transfer.feature_file import FeatureFile
 from npzf.transfer.feature_net import default_layer, layers_of_table_7, with_classifier, with_pooled
 from npzf.transfer.features import extract_features
+from npzf.transfer.labels import fit_labels, label_scores
 from npzf.transfer.protocol import Protocol, Result, ResultFile, cell, evaluate_protocol, split_identity, write_splits
 from npzf.transfer.splits import Split, cross_validation, random_split, read_split, write_split
 from npzf.transfer.tables import Cell, Table
@@ -52,7 +53,9 @@ __all__ = [
     "evaluate_split",
     "extract_features",
     "fit_classifier",
+    "fit_labels",
     "fit_split",
+    "label_scores",
     "layers_of_table_7",
     "mean_class_accuracy",
     "random_split",
