@@ -69,7 +69,7 @@ def write_table(args: argparse.Namespace, test: VOCFolder, scores: np.ndarray, k
         mean, by_class = mean_average_precision(scores, test.targets[kept], form, test.difficult[kept])
         table.add(f"{Path(args.net).name}, {WORDS[form]}", [Cell(100 * value) for value in (*by_class, mean)])
     table.add("paper, VOC 2012", [Cell(TABLE_6[name]) if name in TABLE_6 else None for name in heads])
-    cli_transfer.finish(args, table, "table6", unit="average precision (%)")
+    cli_transfer.finish(args, table, "table6", unit="average precision (%)", ordered=False)
 
 
 def check_positive(lists: list[VOCFolder], name: str, *, both: bool) -> None:

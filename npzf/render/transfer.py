@@ -17,6 +17,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # 
 QUIET = "#6b6b6b"
 MARKERS = "os^Dvp"
 COLUMNS = 4  # of the sheet of mistakes
+LETTERS = 70  # of heads side by side in a figure; more are turned
 MOST_NAMES = 40  # classes whose names are written beside the confusion matrix
 
 Row = tuple[str, Sequence[tuple[float, float | None] | None]]  # label, (mean, deviation) for each head
@@ -30,18 +31,22 @@ def result_figure(
     path: str | Path,
     *,
     unit: str = "accuracy (%), mean over classes",
+    ordered: bool = True,
 ) -> Path:
     """Draws rows of percentages against the heads, with deviations, as figure 9; those whose label begins with "paper" in grey.
 
-    what: the heads' name; heads that are all numbers lie to scale. Returns the path. OSError if the file cannot be written.
+    what: the heads' name; heads that are all numbers lie to scale. ordered: lines lead from head to head. Returns the path.
+    OSError if the file cannot be written.
     """
     numbers = all(head.isdecimal() for head in heads)
     places = np.array([int(head) for head in heads]) if numbers else np.arange(len(heads))
-    width = max(5.2, 2.4 + 0.42 * len(heads))
+    turned = not numbers and sum(len(head) + 2 for head in heads) > LETTERS
+    width = 5.6 if numbers else min(10.0, max(5.6, 0.9 + 0.75 * len(heads)))
     with style():
-        figure = new_figure(width, 3.6)
+        figure = new_figure(width, 3.2 + 0.2 * len(rows))
         axes = figure.subplots()
         ours = paper = 0
+        line = {} if ordered else {"ls": "none"}
         for label, cells in rows:
             there = [k for k, cell in enumerate(cells) if cell is not None]
             means = [cells[k][0] for k in there]  # type: ignore[index]
@@ -52,14 +57,13 @@ def result_figure(
             else:
                 look = {"color": COLOURS[ours % 6], "marker": MARKERS[ours % 6]}
                 ours += 1
-            axes.errorbar(places[there], means, deviations, label=label, capsize=2.5, ms=4, lw=1.4, **look)
+            axes.errorbar(places[there], means, deviations, label=label, capsize=2.5, ms=4, lw=1.4, **look | line)
         axes.set_title(title, loc="left", parse_math=False)
         axes.set(xlabel=what, ylabel=unit)
-        axes.set_xticks(places, heads, rotation=0 if numbers or len(heads) < 8 else 45, parse_math=False)
+        axes.set_xticks(places, heads, rotation=40 if turned else 0, ha="right" if turned else "center", parse_math=False)
         axes.grid(axis="y", color="#e5e5e5", lw=0.7)
         axes.set_axisbelow(True)
-        legend = axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=2)
-        _plain(legend.get_texts())
+        _plain(figure.legend(frameon=False, loc="outside lower left", handlelength=2).get_texts())
         return save_figure(figure, path)
 
 

@@ -85,7 +85,7 @@ def fit_split(features: FeatureFile, setting: Setting, train: np.ndarray, *, see
 def scores_of(features: FeatureFile, setting: Setting, classifier: LinearClassifier, indices: np.ndarray) -> np.ndarray:
     """Scores of these images (n,), averaged over their crops: (n, classes), a block of images at a time."""
     width = classifier.weight.shape[1] * features.crops * 4
-    blocks = np.array_split(indices, max(1, len(indices) * width // BLOCK))
+    blocks = np.array_split(indices, min(max(1, len(indices) * width // BLOCK), max(1, len(indices))))
     return np.concatenate([_block_scores(example_rows(features, setting, block), classifier) for block in blocks])
 
 

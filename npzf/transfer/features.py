@@ -53,9 +53,10 @@ def extract_features(
     rows, columns, _ = net.input_shape
     batches = BATCHES[crops](squares, (rows, columns), max(1, batch // crops), net.preprocessing)
     collected = _Collected(net, layers, crops, average, np.dtype(dtype), squares)
+    images_identity = EvaluationBatches(squares, (rows, columns)).identity()  # whatever the crops
     identity = {
         "net": net_identity(net),
-        "images": _digest(batches.identity(), squares.source.targets.tobytes(), squares.source.classes),
+        "images": _digest(images_identity, squares.source.targets.tobytes(), squares.source.classes),
         "choice": _digest(layers, crops, average, dtype),
     }
     if path.exists() and (found := _reusable(path, identity)):
