@@ -31,7 +31,7 @@ from npzf.data import (
 from npzf.data import resized_side as default_side
 from npzf.interop.inputs import CHANNELS, RANGES
 from npzf.interop.net_files import ARCHITECTURES, NetOptions, read_net
-from npzf.interop.ready_nets import SOURCES
+from npzf.interop.ready_nets import READY
 
 EMBEDDED = "embedded"
 VOC_LISTS = {"train": "train", "validation": "val", None: "trainval"}  # of a split
@@ -82,7 +82,7 @@ def run(main: Callable[[argparse.Namespace], None], options: argparse.ArgumentPa
 
 def add_net(options: argparse.ArgumentParser, needs: str = "", *, several: bool = False) -> None:
     """One net, or several to be compared, and what is to be said of nets that npzf has not written; needs: what it must have."""
-    kinds = f".h5 or .onnx, weights with --net, or one of {', '.join(SOURCES)}, fetched once"
+    kinds = f".h5 or .onnx, weights with --net, or a ready net: {', '.join(READY)}"
     if several:
         options.add_argument("nets", nargs="+", metavar="net", help=f"networks to be compared: {kinds}")
     else:

