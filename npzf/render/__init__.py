@@ -12,6 +12,7 @@ from npzf.render.occlusion import heat_map_figure, occlusion_figure
 from npzf.render.optimum import GreatCircles, optimum_film, optimum_sheet
 from npzf.render.overlay import frame_patch, overlay_heatmap
 from npzf.render.page import Section, write_page
+from npzf.render.pairs import draw_pairs
 from npzf.render.pictures import downscale, enlarge, grid, robust_scale, save_png, to_grey, to_grey_each, to_grey_robust
 from npzf.render.sheets import file_names, save_tiles
 from npzf.render.transfer import confusion_figure, mistakes_figure, result_figure
@@ -26,6 +27,7 @@ __all__ = [
     "architecture_figure",
     "confusion_figure",
     "downscale",
+    "draw_pairs",
     "enlarge",
     "explain_figure",
     "file_names",

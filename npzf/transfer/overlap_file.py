@@ -1,0 +1,66 @@
+"""The images that section 5.2 leaves out of a target set, as a CSV file that other commands read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from npzf.data import ImageSet
+from npzf.storage.atomic import atomic_write_bytes
+from npzf.transfer.overlap import Pair
+
+COLUMNS = ("target", "pretraining", "similarity", "mirrored")
+ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}  # a file's name may be any bytes
+
+
+def write_overlap(path: str | Path, pairs: Sequence[Pair], target_images: ImageSet, pretraining_images: ImageSet) -> Path:
+    """Writes pairs as rows of COLUMNS, in their order, whole or not at all; returns the path. OSError if it cannot be written.
+
+    Images are called by their names below the folder that all images of their set share, so that a set may lie elsewhere when
+    the file is read.
+    """
+    names, others = short_names(target_images), short_names(pretraining_images)
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for pair in pairs:
+        similarity, mirrored = f"{pair.similarity:.4f}", "yes" if pair.mirrored else "no"
+        rows.writerow((names[pair.target_index], others[pair.pretraining_index], similarity, mirrored))
+    return atomic_write_bytes(path, text.getvalue().encode(**ENCODING))
+
+
+def read_overlap(path: str | Path, images: ImageSet) -> np.ndarray:
+    """Indices in a set of the target images that a file of write_overlap names, to be left out: int64, sorted.
+
+    FileNotFoundError or ValueError, in one line, if there is no such file, if it has no column "target", or if it names an image
+    that the set does not have, or has twice.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} does not exist, expected a .csv file that npzf overlap has written")
+    rows = csv.DictReader(io.StringIO(Path(path).read_bytes().decode(**ENCODING), newline=""))
+    try:
+        if "target" not in (rows.fieldnames or ()):
+            raise ValueError("no column target")
+        named = {row["target"] for row in rows}
+    except (csv.Error, ValueError) as error:
+        raise ValueError(f"{path} is not a file that npzf overlap has written, expected columns {','.join(COLUMNS)}") from error
+    counts = Counter(short_names(images))
+    wrong = sorted(name for name in named if counts[name] != 1)
+    if wrong:
+        found = f"{path} names {len(wrong)} images that the set of {len(images)} has not or has twice, such as {wrong[0]!r}"
+        raise ValueError(f"{found}, expected images of the set that npzf overlap was given")
+    return np.array([i for i, name in enumerate(short_names(images)) if name in named], np.int64)
+
+
+def short_names(images: ImageSet) -> list[str]:
+    """The names of a set's images without the folder that all of them share, / between folders."""
+    names = [images.name(i) for i in range(len(images))]
+    folders = {os.path.dirname(name) for name in names}
+    shared = os.path.commonpath(folders) if len({os.path.isabs(folder) for folder in folders}) == 1 else ""
+    return [PurePath(name).relative_to(shared).as_posix() for name in names]
