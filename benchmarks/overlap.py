@@ -165,7 +165,7 @@ def print_thresholds(found, count):
 
 def write_sheet(path, images, found, threshold):
     """The other pairs, the most similar first, evenly chosen if they are many."""
-    best = {}
+    best: dict[tuple[int, int], float] = {}
     for _, others in found.values():
         for pair in above(others, threshold):
             best[pair] = max(others[pair], best.get(pair, 0))

@@ -44,7 +44,11 @@ def torch_features(module, files, net, workers, path, memory_format):
 
     start = time.perf_counter()
     images = TorchImages(files, net.input_shape[0], net.preprocessing.mean, net.preprocessing.std)
-    loader = DataLoader(images, batch_size=BATCH, num_workers=workers)
+    loader: DataLoader = DataLoader(
+        images,  # type: ignore[arg-type]
+        batch_size=BATCH,
+        num_workers=workers,
+    )
     found = []
     with torch.inference_mode():
         for x in loader:
@@ -81,11 +85,11 @@ def main():
     count = len(every) if args.limit is None else min(args.limit, len(every))
     images = Subset(every, np.linspace(0, len(every) - 1, count).astype(int))
     files = [images.name(i) for i in range(count)]
-    seconds = {}
+    seconds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: Path(folder, f"{name}.h5") for name in ("npzf", "PyTorch", "PyTorch, channels_last")}
         module = npzf.to_torch(net)
-        last = npzf.to_torch(net).to(memory_format=torch.channels_last)
+        last = npzf.to_torch(net).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         ways = {
             "npzf": lambda path: npzf_features(net, images, path),
             "PyTorch": lambda path: torch_features(module, files, net, args.workers, path, torch.contiguous_format),

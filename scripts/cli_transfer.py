@@ -31,6 +31,7 @@ from npzf.transfer import (
     evaluate_protocol,
     extract_features,
     random_split,
+    read_overlap,
     split_identity,
     with_pooled,
     write_splits,
@@ -140,13 +141,9 @@ def setting(args: argparse.Namespace, layers: tuple[str, ...], kind: str | None 
     return Setting(layers, kind or args.classifier, not args.no_unit_length, tuple(args.c) if args.c else None)
 
 
-def protocol(args: argparse.Namespace, features: FeatureFile) -> Protocol:
+def protocol(args: argparse.Namespace, images: ImageSet, features: FeatureFile) -> Protocol:
     """The splits that the options name; ValueError if one cannot be made."""
-    without: tuple[int, ...] = ()
-    if args.without:
-        from npzf.transfer import read_overlap
-
-        without = tuple(read_overlap(args.without, features.names).tolist())
+    without = tuple(read_overlap(args.without, images).tolist()) if args.without else ()
     if without:
         print(f"{len(without)} images are left out, which {args.without} names")
     made = Protocol(tuple(args.per_class), tuple(range(args.folds)), args.most_test or None, without)
@@ -181,7 +178,7 @@ def table_by_counts(
     check(args)
     images = class_folders(args)
     found = source(args, images)
-    splits = protocol(args, found.features)
+    splits = protocol(args, images, found.features)
     write_splits(Path(args.out) / "splits", found.features, splits, args.images)
     results = ResultFile(Path(args.out) / "results.json")
     counts = splits.per_class

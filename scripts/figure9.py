@@ -27,7 +27,7 @@ def main(args: argparse.Namespace) -> None:
     if args.per_class is None:
         args.per_class = [count for count in COUNTS if count < smallest]
     source = cli_transfer.source(args, images)
-    protocol = cli_transfer.protocol(args, source.features)
+    protocol = cli_transfer.protocol(args, images, source.features)
     results = ResultFile(Path(args.out) / "results.json")
     setting = cli_transfer.setting(args, source.layers)
     cells = evaluate_protocol(source.features, setting, protocol, results, cli_transfer.announce)

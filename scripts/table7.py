@@ -22,7 +22,7 @@ def main(args: argparse.Namespace) -> None:
     cli_transfer.check(args)
     images = cli_transfer.class_folders(args)
     source = cli_transfer.source(args, images, layers_of_table_7(cli.load_net(args)))
-    protocol = cli_transfer.protocol(args, source.features)
+    protocol = cli_transfer.protocol(args, images, source.features)
     results = ResultFile(Path(args.out) / "results.json")
     column = 1 if len(images.classes) > 200 else 0  # Caltech-256's, or Caltech-101's
     for per_class in protocol.per_class:

@@ -14,6 +14,7 @@ scikit-learn fits the classifiers: pip install 'npzf[transfer]'.
 """
 
 from npzf.transfer.classifiers import KINDS, LinearClassifier, choose_c, fit_classifier
+from npzf.transfer.descriptors import ImageDescriptors, describe_images
 from npzf.transfer.evaluation import (
     Outcome,
     Setting,
@@ -28,6 +29,8 @@ from npzf.transfer.feature_file import FeatureFile
 from npzf.transfer.feature_net import default_layer, layers_of_table_7, with_classifier, with_pooled
 from npzf.transfer.features import extract_features
 from npzf.transfer.labels import fit_labels, label_scores
+from npzf.transfer.overlap import Pair, near_duplicates, overlapping
+from npzf.transfer.overlap_file import read_overlap, write_overlap
 from npzf.transfer.protocol import Protocol, Result, ResultFile, cell, evaluate_protocol, split_identity, write_splits
 from npzf.transfer.splits import Split, cross_validation, random_split, read_split, write_split
 from npzf.transfer.tables import Cell, Table
@@ -36,8 +39,10 @@ __all__ = [
     "KINDS",
     "Cell",
     "FeatureFile",
+    "ImageDescriptors",
     "LinearClassifier",
     "Outcome",
+    "Pair",
     "Protocol",
     "Result",
     "ResultFile",
@@ -49,6 +54,7 @@ __all__ = [
     "confusion_matrix",
     "cross_validation",
     "default_layer",
+    "describe_images",
     "evaluate_protocol",
     "evaluate_split",
     "extract_features",
@@ -58,13 +64,17 @@ __all__ = [
     "label_scores",
     "layers_of_table_7",
     "mean_class_accuracy",
+    "near_duplicates",
+    "overlapping",
     "random_split",
+    "read_overlap",
     "read_split",
     "scores_of",
     "split_identity",
     "summary",
     "with_classifier",
     "with_pooled",
+    "write_overlap",
     "write_split",
     "write_splits",
 ]

@@ -52,7 +52,7 @@ def describe_images(images: ImageSet, progress: bool = False) -> ImageDescriptor
 
     with (
         ThreadPoolExecutor(threads.count(), thread_name_prefix="npzf-describe") as pool,
-        tqdm(total=len(images), desc="describing", unit="image", leave=False, disable=not progress) as bar,
+        tqdm(total=len(images), desc="describing", unit="image", leave=False, disable=None if progress else True) as bar,
     ):
         for start in range(0, len(images), TOGETHER):  # a million tasks at once would themselves need memory
             for _ in pool.map(describe, range(start, min(start + TOGETHER, len(images)))):
@@ -60,7 +60,7 @@ def describe_images(images: ImageSet, progress: bool = False) -> ImageDescriptor
     failures = dict(sorted(failures.items()))
     for message in failures.values():
         log.warning("left out: %s", message)
-    return ImageDescriptors(*thumbnails, failures)
+    return ImageDescriptors(thumbnails[0], thumbnails[1], failures)
 
 
 def _pixels(images: ImageSet, i: int) -> np.ndarray:

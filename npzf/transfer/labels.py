@@ -66,8 +66,8 @@ def _best_c(rows: np.ndarray, targets: np.ndarray, counted: np.ndarray, kind: st
     totals, tried = np.zeros(len(grid)), 0
     for split in cross_validation(np.zeros(len(rows), np.int64), min(INNER_FOLDS, len(rows)), seed):
         train, test = split.train, split.test
-        usable = [label for label in range(targets.shape[1]) if _both(targets, counted, label, train, test)]
-        if not usable:
+        usable = np.array([k for k in range(targets.shape[1]) if _both(targets, counted, k, train, test)], np.int64)
+        if not len(usable):
             continue
         tried += 1
         fitted = _fit(rows[train], targets[np.ix_(train, usable)], counted[np.ix_(train, usable)], kind, grid)

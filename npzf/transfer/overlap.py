@@ -79,7 +79,7 @@ def near_duplicates(
     if within:
         blocks = [(a, b) for a, b in blocks if a + TARGETS > b]
     found: list[list[Pair]] = [[] for _ in blocks]
-    with tqdm(total=len(blocks), desc="comparing", unit="block", leave=False, disable=not progress) as bar:
+    with tqdm(total=len(blocks), desc="comparing", unit="block", leave=False, disable=None if progress else True) as bar:
 
         def compare(k: int) -> None:
             found[k] = _compared(target, pretraining, *blocks[k], threshold)
