@@ -32,6 +32,7 @@ from npzf.transfer import (
     extract_features,
     random_split,
     read_overlap,
+    read_split,
     split_identity,
     with_pooled,
     write_splits,
@@ -109,7 +110,8 @@ def check(args: argparse.Namespace) -> None:
 def class_folders(args: argparse.Namespace) -> ClassFolders:
     """The images of class folders, Caltech's background left out unless asked for; ValueError if there are too few."""
     images = ClassFolders(args.images, without=() if getattr(args, "background", False) else BACKGROUND)
-    for per_class in getattr(args, "per_class", None) or ():
+    given = getattr(args, "split_files", None) or getattr(args, "split_lists", None)
+    for per_class in () if given else getattr(args, "per_class", None) or ():
         random_split(images.targets, images.classes, per_class)
     return images
 
@@ -167,6 +169,10 @@ def add_table_by_counts(options: argparse.ArgumentParser, counts: Sequence[int],
     group.add_argument("--scratch-batch", type=int, default=32, metavar="N", help="images a step (default 32)")
     group.add_argument("--scratch-folds", type=int, metavar="N", help="only the first so many splits (default all)")
     add_features(options, "what the net's classifier is given", squash=True)
+    group = options.add_argument_group("splits of others, instead of random ones")
+    words = "as npzf or others wrote them: train or test, a tab and a path in each line; or JSON with lists train and test"
+    group.add_argument("--split-files", nargs="+", metavar="FILE", help=words)
+    group.add_argument("--split-lists", nargs=2, metavar=("TRAIN", "TEST"), help="one split, a list of paths for each part")
     add_protocol(options, counts)
     cli.add_out(options, out)
 
@@ -177,7 +183,11 @@ def table_by_counts(
     """Table 4 or 5: a row for each classifier, one from scratch if asked for, and the paper's."""
     check(args)
     images = class_folders(args)
+    given = given_splits(args, images)
     found = source(args, images)
+    if given:
+        table_of_given_splits(args, found, given, name, title)
+        return
     splits = protocol(args, images, found.features)
     write_splits(Path(args.out) / "splits", found.features, splits, args.images)
     results = ResultFile(Path(args.out) / "results.json")
@@ -193,6 +203,31 @@ def table_by_counts(
         table.add(f"{net}, {kind} on {' '.join(found.layers)}", [cells[count] for count in counts])
     for label, numbers in paper.items():
         table.add(label, [Cell(*numbers[count]) if count in numbers else None for count in counts])
+    finish(args, table, name)
+
+
+def given_splits(args: argparse.Namespace, images: ImageSet) -> list[Split]:
+    """The splits that files name; ValueError, before any work, for images that there are not, or with --scratch."""
+    names = [images.name(i) for i in range(len(images))]
+    splits = [read_split(path, names) for path in args.split_files or ()]
+    if args.split_lists:
+        splits.append(read_split(args.split_lists[0], names, args.split_lists[1]))
+    if splits and (args.scratch or args.without):
+        raise ValueError("--scratch and --without are for random splits, expected neither with splits from files")
+    return splits
+
+
+def table_of_given_splits(args: argparse.Namespace, found: Source, splits: list[Split], name: str, title: str) -> None:
+    """A row for each classifier, over splits that others have chosen."""
+    results = ResultFile(Path(args.out) / "results.json")
+    table = Table(f"{title}: {Path(args.images).name}", "splits", (f"{len(splits)} given",))
+    for kind in args.classifiers:
+        judged = [
+            results.evaluate(found.features, setting(args, found.layers, kind), split, number)
+            for number, split in enumerate(splits)
+        ]
+        over = cell([result.accuracy for result in judged], sum(result.seconds for result in judged))
+        table.add(f"{Path(args.net).name}, {kind} on {' '.join(found.layers)}", [over])
     finish(args, table, name)
 
 

@@ -111,6 +111,28 @@ def test_table_4_with_the_papers_numbers_and_from_scratch(folder, tmp_path):
     assert again.partition("Table 4")[2] == printed.partition("Table 4")[2]
 
 
+def test_table_4_takes_the_splits_of_others(folder, tmp_path):
+    arguments = [folder / "net.h5", folder / "photos", "--layers", "pool5", "--classifiers", "svm", "--c", 1, "--out", tmp_path]
+    (tmp_path / "train.txt").write_text(
+        "".join(f"{name}/image_000{i}.png {k}\n" for k, name in enumerate(COLOURS) for i in (0, 1))
+    )
+    (tmp_path / "test.txt").write_text("".join(f"{name}/image_0005.png {k}\n" for k, name in enumerate(COLOURS)))
+    lists = ["--split-lists", tmp_path / "train.txt", tmp_path / "test.txt"]
+    assert "1 given" in works("table4", *arguments, *lists)
+    assert float(rows_of(tmp_path / "table4.csv")[0]["mean"]) == 100
+    (tmp_path / "test.txt").write_text("blue/image_0099.png 0\n")
+    refuses("line 1 of", "table4", *arguments, *lists)
+    refuses(
+        "--scratch and --without are for random splits", "table4", *arguments, "--split-files", split_file(tmp_path), "--scratch"
+    )
+
+
+def split_file(folder):
+    path = folder / "split.txt"
+    path.write_text("".join(f"{part}\t{name}/image_000{i}.png\n" for name in COLOURS for i, part in enumerate(("train", "test"))))
+    return path
+
+
 def test_table_5_prints_the_papers_numbers_where_there_are_some(folder, tmp_path):
     arguments = [folder / "net.h5", folder / "photos", "--per-class", 2, 3, "--folds", 1, "--classifiers", "svm", "--c", 1]
     printed = works("table5", *arguments, "--out", tmp_path)

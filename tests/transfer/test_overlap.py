@@ -94,12 +94,12 @@ def test_images_that_show_nothing_are_like_nothing(tmp_path):
 def test_a_threshold_for_which_candidates_are_not_complete_is_refused(tmp_path, threshold):
     picture(0).save(tmp_path / "0.png")
     described = describe_images(ImageFiles([tmp_path / "0.png"], np.zeros(1, np.int64), ("",)))
-    with pytest.raises(ValueError, match="threshold is .*, expected 0.8 to 1"):
+    with pytest.raises(ValueError, match=r"threshold is .*, expected 0\.8 to 1"):
         near_duplicates(described, described, threshold)
 
 
 def test_the_script_writes_what_other_commands_leave_out(folder, tmp_path):
-    pretraining, target = folder("recompressed")
+    _, target = folder("recompressed")
     options = ["--out", tmp_path / "overlap.csv", "--sheet", tmp_path / "pairs.png"]
     printed = works("overlap", tmp_path / "pretraining", tmp_path / "target", *options)
     assert "5 of 12 images (41.67%) overlap, in 5 pairs" in printed
