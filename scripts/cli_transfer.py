@@ -33,6 +33,7 @@ from npzf.transfer import (
     random_split,
     read_overlap,
     read_split,
+    result_key,
     split_identity,
     with_pooled,
     write_splits,
@@ -110,6 +111,8 @@ def check(args: argparse.Namespace) -> None:
 def class_folders(args: argparse.Namespace) -> ClassFolders:
     """The images of class folders, Caltech's background left out unless asked for; ValueError if there are too few."""
     images = ClassFolders(args.images, without=() if getattr(args, "background", False) else BACKGROUND)
+    if len(images.classes) < 2:
+        raise ValueError(f"number of classes is 1 ({images.classes[0]!r}), expected at least two folders of photographs")
     given = getattr(args, "split_files", None) or getattr(args, "split_lists", None)
     for per_class in () if given else getattr(args, "per_class", None) or ():
         random_split(images.targets, images.classes, per_class)
@@ -254,12 +257,13 @@ def from_scratch(
                 seed=seed,
             )
             split = splits.split(features, per_class, seed)
-            folder = Path(args.out) / "scratch" / f"{per_class}-a-class-seed-{seed}"
+            parts = ("scratch", features.identity["net"], features.identity["images"], config, side, *split_identity(split))
+            # The key tells apart what trainings depend on: none goes on where another one stopped.
+            folder = Path(args.out) / "scratch" / f"{per_class}-a-class-seed-{seed}-{result_key(parts)[:8]}"
 
             def compute(split: Split = split, folder: Path = folder, config: TrainingConfig = config) -> Result:
                 return scratch_accuracy(net, squares, split, folder, config)
 
-            parts = ("scratch", features.identity["net"], features.identity["images"], config, side, *split_identity(split))
             found.append(results.known(parts, compute))
             announce(per_class, seed, found[-1])
         cells[per_class] = cell([result.accuracy for result in found], sum(result.seconds for result in found))
@@ -274,8 +278,10 @@ def announce(per_class: int, seed: int, result: Result) -> None:
 
 
 def finish(args: argparse.Namespace, table: Table, name: str, **options: Any) -> None:
-    """Prints the table, and writes it as CSV and as a picture."""
+    """Prints the table with what it took, and writes it as CSV and as a picture."""
     print(f"\n{table.text()}\n")
+    if seconds := table.seconds():
+        print(f"on {processor()}:\n{seconds}\n")
     print(table.write_csv(Path(args.out) / f"{name}.csv"))
     rows = [(label, [None if cell is None else (cell.mean, cell.deviation) for cell in cells]) for label, cells in table.rows]
     print(result_figure(table.title, table.corner, table.heads, rows, Path(args.out) / f"{name}.png", **options))

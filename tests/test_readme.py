@@ -93,14 +93,16 @@ def test_the_lines_for_a_net_of_onnx_run(in_a_folder_with_a_photograph, capsys):
     assert npzf.load("mine.h5").classes == npzf.from_onnx("again.onnx").classes == ("class 0", "class 1", "class 2")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/figures.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/figures.md", "docs/transfer.md"])
 def test_pictures_and_files_that_it_names_are_there(page):
     for path in re.findall(r"\]\(((?!http)[^)]+)\)", (ROOT / page).read_text()):
         assert ((ROOT / page).parent / path).is_file(), path
 
 
 def test_commands_name_options_that_exist():
-    lines = re.findall(r"^ +npzf ([\w-]+)(.*)$", README + (ROOT / "docs/figures.md").read_text(), re.M)
+    lines = re.findall(
+        r"^ +npzf ([\w-]+)(.*)$", README + "".join(page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))), re.M
+    )
     assert len({script for script, _ in lines}) > 10
     for script in {script for script, _ in lines}:
         helped = subprocess.run(

@@ -95,7 +95,7 @@ def test_table_4_with_the_papers_numbers_and_from_scratch(folder, tmp_path):
     arguments = [folder / "net.h5", folder / "photos", "--per-class", 2, 5, "--folds", 2, "--layers", "pool5"]
     arguments += ["--scratch", "--epochs", 1, "--scratch-folds", 1, "--out", tmp_path]
     printed = works("table4", *arguments)
-    assert "photos" in printed and "net.h5, softmax on pool5" in printed and "paper: from scratch" in printed
+    assert "net.h5, svm on pool5: 2 in " in printed and "net.h5, softmax on pool5" in printed and "paper: from scratch" in printed
     rows = {(row["method"], row["training images a class"]): row for row in rows_of(tmp_path / "table4.csv")}
     assert float(rows["net.h5, svm on pool5", "5"]["mean"]) > 90
     assert rows["net.h5, from scratch", "5"]["splits"] == "1" and rows["net.h5, svm on pool5", "2"]["splits"] == "2"

@@ -31,7 +31,7 @@ from npzf.transfer.features import extract_features
 from npzf.transfer.labels import fit_labels, label_scores
 from npzf.transfer.overlap import Pair, near_duplicates, overlapping
 from npzf.transfer.overlap_file import read_overlap, write_overlap
-from npzf.transfer.protocol import Protocol, Result, ResultFile, cell, evaluate_protocol, split_identity, write_splits
+from npzf.transfer.protocol import Protocol, Result, ResultFile, cell, evaluate_protocol, result_key, split_identity, write_splits
 from npzf.transfer.splits import Split, cross_validation, random_split, read_split, write_split
 from npzf.transfer.tables import Cell, Table
 
@@ -69,6 +69,7 @@ __all__ = [
     "random_split",
     "read_overlap",
     "read_split",
+    "result_key",
     "scores_of",
     "split_identity",
     "summary",

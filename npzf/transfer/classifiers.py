@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from npzf.backend import threads
 from npzf.interop.packages import required
 from npzf.transfer.span import Span
 from npzf.transfer.splits import cross_validation
@@ -144,8 +145,8 @@ def _fit_labels(x: np.ndarray, targets: np.ndarray, kind: str, c: float) -> Line
 def _fit_svms(x: np.ndarray, labels: list[np.ndarray], c: float) -> LinearClassifier:
     """One SVM for each label; LIBLINEAR lets other threads run."""
     x = np.ascontiguousarray(x, np.float64)  # once, instead of in each fit
-    with ThreadPoolExecutor(thread_name_prefix="npzf-svm") as threads:
-        fitted = list(threads.map(lambda label: _fit_svm(x, label, c), labels))
+    with ThreadPoolExecutor(threads.count(), thread_name_prefix="npzf-svm") as pool:
+        fitted = list(pool.map(lambda label: _fit_svm(x, label, c), labels))
     return LinearClassifier(np.stack([one.weight for one in fitted]), np.array([one.bias for one in fitted]), c)
 
 

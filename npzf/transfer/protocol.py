@@ -71,7 +71,7 @@ class ResultFile:
 
     def known(self, parts: tuple, compute: Callable[[], Result]) -> Result:
         """The result of whatever depends on these parts alone, computed if it is not known."""
-        key = hashlib.sha256(repr(parts).encode()).hexdigest()
+        key = result_key(parts)
         if key not in self.results:
             self.results[key] = asdict(compute())
             if self.path is not None:
@@ -86,6 +86,11 @@ class ResultFile:
             return Result(outcome.accuracy, outcome.c, outcome.seconds)
 
         return self.known((sorted(features.identity.items()), setting, seed, *split_identity(split)), compute)
+
+
+def result_key(parts: tuple) -> str:
+    """A digest of whatever a result depends on."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def split_identity(split: Split) -> tuple[bytes, bytes]:

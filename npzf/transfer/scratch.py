@@ -31,15 +31,17 @@ def scratch_accuracy(net: Network, images: SquareImages, split: Split, folder: s
     """Trains fresh(net) on the split's training images; its accuracy on the test images after the last epoch.
 
     images: all of them, resized for the net. Nothing is chosen by the test images: the net is that of the last epoch, and what is
-    validated on during training are training images. The folder keeps the checkpoint, from which an interrupted training goes on;
-    it is written anew if the training was finished. ValueError as Trainer.
+    validated on during training are training images. folder: of this training alone, whose checkpoint an interrupted one goes on
+    with. ValueError as Trainer, or if the checkpoint is that of another configuration.
     """
     start, folder = time.perf_counter(), Path(folder)
     train, test = (_part(images, indices) for indices in (split.train, split.test))
     shown = _part(images, split.train[:: max(1, len(split.train) // 100)])
     checkpoint = folder / "checkpoint.h5"
     if checkpoint.exists():
-        trainer = Trainer.resume(checkpoint, train, shown, config.epochs, net.device, net.precision)
+        trainer = Trainer.resume(checkpoint, train, shown, None, net.device, net.precision)
+        if trainer.config != config:
+            raise ValueError(f"{checkpoint} is of {trainer.config}, expected {config}: remove it, or name another folder")
     else:
         made = fresh(net, images.source.classes, seed=config.seed)
         made.preprocessing = Preprocessing(mean_image(train, made.input_shape[:2]), net.preprocessing.std)

@@ -49,6 +49,17 @@ class Table:
         ]
         return "\n".join([self.title, *(line.rstrip() for line in formatted)])
 
+    def seconds(self) -> str:
+        """What the numbers took, a line for each row that knows it; no text if none does."""
+        lines = []
+        for label, cells in self.rows:
+            known = [
+                (head, cell.seconds) for head, cell in zip(self.heads, cells, strict=True) if cell and cell.seconds is not None
+            ]
+            if known:
+                lines.append(f"{label}: " + ", ".join(f"{head} in {seconds:.0f} s" for head, seconds in known))
+        return "\n".join(lines)
+
     def write_csv(self, path: str | Path) -> Path:
         """Writes a line for each number: method, column, mean, deviation, splits, seconds; percent, empty where unknown."""
         text = io.StringIO()

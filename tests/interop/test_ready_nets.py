@@ -219,6 +219,8 @@ def test_the_command_says_where_the_weights_come_from(tmp_path, monkeypatch):
     assert "no classes: it ends at its last pooling" in done.stdout
     assert "fed RGB, (pixels - 0) / 1, pixels in [0, 255]" in done.stdout
     assert npzf.load(tmp_path / "net.h5").convolutions == ["conv1", "conv2"]
+    done = subprocess.run([*command, "small_zfnet"], capture_output=True, text=True)
+    assert "trained by npzf, and part of it" in done.stdout and "input 64x64x3" in done.stdout
     done = subprocess.run([*command, "resnet"], capture_output=True, text=True)
     assert done.returncode == 2 and "invalid choice: 'resnet'" in done.stderr
 

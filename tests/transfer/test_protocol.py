@@ -150,6 +150,7 @@ def test_the_table_as_text_and_as_csv(tmp_path):
         "net, svm         84.7 +- 0.4   88.2 +- 0.6",
         "paper                                 86.5",
     ]
+    assert table.seconds() == "net, svm: 15 in 12 s, 30 in 30 s"
     with open(table.write_csv(tmp_path / "table.csv"), newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["method", "images a class", "mean", "deviation", "splits", "seconds"]
