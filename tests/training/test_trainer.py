@@ -195,6 +195,13 @@ def test_a_cosine_interrupted_and_resumed_equals_uninterrupted_bit_by_bit(monkey
     assert rates == pytest.approx([0.02, 0.015, 0.005])
 
 
+def test_a_cosine_falls_without_a_word(tmp_path, caplog):
+    with caplog.at_level(logging.INFO, "npzf"):
+        make(tmp_path, schedule="cosine").run()
+    lines = [message for message in caplog.messages if message.startswith("epoch")]
+    assert len(lines) == 3 and "rate" not in "".join(lines)
+
+
 def test_more_epochs_stretch_the_cosine_of_a_run_that_is_over(tmp_path):
     make(tmp_path, epochs=1, schedule="cosine").run()
     again = resume(tmp_path, epochs=2)
