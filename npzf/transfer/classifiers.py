@@ -48,7 +48,7 @@ def fit_classifier(x: np.ndarray, targets: np.ndarray, kind: str = "svm", c: flo
         raise ValueError(f"kind is {kind!r}, expected one of {', '.join(KINDS)}")
     if not c > 0:
         raise ValueError(f"c is {c}, expected more than 0")
-    _check_finite(x)
+    check_finite(x)
     convergence = required("sklearn.exceptions", "transfer").ConvergenceWarning
     with warnings.catch_warnings():  # here, and not in the threads, which share the filters
         warnings.simplefilter("ignore", convergence)
@@ -78,7 +78,7 @@ class Problem:
     """
 
     def __init__(self, x: np.ndarray, targets: np.ndarray):
-        _check_finite(x)
+        check_finite(x)
         self.x, self.targets = x, targets
         self.span = Span(x) if len(x) < x.shape[1] else None
 
@@ -158,7 +158,8 @@ def _fit_svm(x: np.ndarray, label: np.ndarray, c: float) -> LinearClassifier:
     return LinearClassifier(model.coef_[0], model.intercept_[0], c)
 
 
-def _check_finite(x: np.ndarray) -> None:
+def check_finite(x: np.ndarray) -> None:
+    """ValueError if features (N, F) are NaN or infinite."""
     bad = int((~np.isfinite(x).all(1)).sum())
     if bad:
         raise ValueError(f"features of {bad} of {len(x)} examples are NaN or infinite, expected none")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from npzf.transfer.average_precision import average_precision
-from npzf.transfer.classifiers import GRIDS, INNER_FOLDS, LinearClassifier, fit_classifier
+from npzf.transfer.classifiers import GRIDS, INNER_FOLDS, LinearClassifier, check_finite, fit_classifier
 from npzf.transfer.span import Span
 from npzf.transfer.splits import cross_validation
 
@@ -25,10 +25,14 @@ def fit_labels(
 
     rows (n, crops, F): the features of each image's crops, as example_rows gives them; targets, counted bool (n, classes): an
     image that does not count for a label, such as one with difficult objects alone, is left out of that label's training. C is
-    chosen in three folds; with a single C nothing is tried out. ValueError as fit_classifier, and for a label without both kinds
-    of images.
+    chosen in three folds; with a single C nothing is tried out. ValueError as fit_classifier, for other shapes or types, and for
+    a label without both kinds of images.
     """
     counted = np.ones(targets.shape, bool) if counted is None else counted
+    for name, array in (("targets", targets), ("counted", counted)):
+        if array.dtype != bool or array.ndim != 2 or array.shape != (len(rows), targets.shape[-1]):
+            raise ValueError(f"{name} are {array.dtype} {array.shape}, expected bool ({len(rows)}, classes), as the rows")
+    check_finite(rows.reshape(-1, rows.shape[2]))
     for label in range(targets.shape[1]):
         for wanted, what in ((True, "with"), (False, "without")):
             if not (targets[:, label] == wanted)[counted[:, label]].any():
@@ -48,17 +52,19 @@ def _fit(rows: np.ndarray, targets: np.ndarray, counted: np.ndarray, kind: str, 
     x, crops = rows.reshape(-1, rows.shape[2]), rows.shape[1]
     span = Span(x) if len(x) < x.shape[1] else None
     coordinates = x if span is None else span.train
-    fitted = []
-    for c in grid:
-        weights, biases = [], []
-        for label in range(targets.shape[1]):
-            used = np.repeat(counted[:, label], crops)
-            one = fit_classifier(coordinates[used], np.repeat(targets[:, [label]], crops, axis=0)[used], kind, c)
-            weights.append(one.weight[0])
-            biases.append(one.bias[0])
-        weight = np.stack(weights)
-        fitted.append(LinearClassifier(weight if span is None else span.weight(weight), np.array(biases), c))
-    return fitted
+    alike: dict[bytes, list[int]] = {}  # labels for which the same images count are fitted at once
+    for label in range(targets.shape[1]):
+        alike.setdefault(counted[:, label].tobytes(), []).append(label)
+    weight, bias = np.empty((len(grid), targets.shape[1], coordinates.shape[1])), np.empty((len(grid), targets.shape[1]))
+    for labels in alike.values():
+        used = counted[:, labels[0]]
+        examples = coordinates[np.repeat(used, crops)]
+        positive = np.repeat(targets[used][:, labels], crops, axis=0)
+        for k, c in enumerate(grid):
+            one = fit_classifier(examples, positive, kind, c)
+            weight[k, labels], bias[k, labels] = one.weight, one.bias
+    weights = weight if span is None else [span.weight(one) for one in weight]
+    return [LinearClassifier(*parts) for parts in zip(weights, bias, grid, strict=True)]
 
 
 def _best_c(rows: np.ndarray, targets: np.ndarray, counted: np.ndarray, kind: str, grid: Sequence[float], seed: int) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from npzf.losses import softmax
-from npzf.transfer import LinearClassifier, choose_c, classifiers, fit_classifier, fit_labels, label_scores
+from npzf.transfer import LinearClassifier, choose_c, classifiers, fit_classifier
 from npzf.transfer.classifiers import Problem
 from npzf.transfer.span import Span
 
@@ -149,42 +149,3 @@ def test_a_fit_that_has_not_converged_is_said(monkeypatch, caplog):
     x, targets = noisy()
     fit_classifier(x, targets, "svm", 100.0)
     assert "LinearSVC with C = 100 stopped after 1 steps" in caplog.text
-
-
-# Several labels an image, Table 6
-
-
-def labelled(count=30, seed=1):
-    generator = np.random.default_rng(seed)
-    targets = generator.random((count, 3)) < 0.4
-    x = targets @ generator.normal(size=(3, 50)) + 0.3 * generator.normal(size=(count, 50))
-    return x[:, None].astype(np.float32), targets
-
-
-@pytest.mark.parametrize("grid", [None, (1.0,)])
-def test_labels_are_learned_from_the_images_that_count(grid):
-    rows, targets = labelled()
-    others, expected = labelled(seed=1)
-    found = fit_labels(rows, targets, grid=grid)
-    assert ((label_scores(others, found) > 0) == expected).mean() > 0.9
-    wrong, counted = targets.copy(), np.ones(targets.shape, bool)
-    wrong[:5, 0] = ~wrong[:5, 0]  # wrong labels that do not count
-    counted[:5, 0] = False
-    masked = fit_labels(rows, wrong, counted, grid=(1.0,))
-    alone = fit_classifier(rows[5:, 0], targets[5:, [0]], "svm", 1.0)
-    np.testing.assert_allclose(label_scores(rows, masked)[:, 0], alone.scores(rows[:, 0])[:, 0], atol=0.02)
-
-
-def test_crops_are_examples_and_their_scores_are_averaged():
-    rows, targets = labelled()
-    both = np.concatenate([rows, rows + 0.1], 1)
-    found = fit_labels(both, targets, grid=(1.0,))
-    np.testing.assert_allclose(label_scores(both, found), (found.scores(both[:, 0]) + found.scores(both[:, 1])) / 2, rtol=1e-5)
-
-
-def test_a_label_without_both_kinds_is_named():
-    rows, targets = labelled()
-    counted = targets.copy()  # of label 2 only positive images count
-    counted[:, :2] = True
-    with pytest.raises(ValueError, match="label 2 has no training image without it"):
-        fit_labels(rows, targets, counted)
