@@ -43,16 +43,23 @@ def write_submission(
         raise ValueError(f"scores are {scores.dtype} {scores.shape}, expected numbers {len(ids), len(classes)}: ids, classes")
     if not np.isfinite(scores).all():
         raise ValueError(f"scores are NaN or infinite in {np.sum(~np.isfinite(scores))} places, expected numbers")
+    files = submission_files(folder, ids, classes, list_name, competition)
+    for file, column in zip(files, scores.T.tolist(), strict=True):
+        lines = [f"{i} {score!r}\n" for i, score in zip(ids, column, strict=True)]
+        atomic_write_bytes(file, "".join(lines).encode())
+    return files
+
+
+def submission_files(
+    folder: str | Path, ids: Sequence[str], classes: Sequence[str], list_name: str = "test", competition: str = "comp2"
+) -> list[Path]:
+    """The files that write_submission would write, one a class; its ValueError for ids and names, before there are scores."""
     for what, names in (("ids", ids), ("classes", classes)):
         if len(set(names)) < len(names):
             raise ValueError(f"{what} have {next(n for n in names if list(names).count(n) > 1)!r} twice, expected each once")
     if wrong := [i for i in ids if not re.fullmatch(r"\w[\w-]*", i)]:
         raise ValueError(f"id is {wrong[0]!r}, expected an image's name without folder and suffix, such as '2008_000001'")
-    files = [submission_file(folder, name, list_name, competition) for name in classes]
-    for file, column in zip(files, scores.T.tolist(), strict=True):
-        lines = [f"{i} {score!r}\n" for i, score in zip(ids, column, strict=True)]
-        atomic_write_bytes(file, "".join(lines).encode())
-    return files
+    return [submission_file(folder, name, list_name, competition) for name in classes]
 
 
 def read_submission(
