@@ -26,12 +26,16 @@ class Cell:
 
 @dataclass
 class Table:
-    """Rows of cells under heads; a row is a method, and None stands where there is no number. corner: what the heads are."""
+    """Rows of cells under heads; a row is a method, and None stands where there is no number. corner: what the heads are.
+
+    down: the text has a line for each head instead, and a column for each method, as Table 6 has.
+    """
 
     title: str
     corner: str
     heads: tuple[str, ...]
     rows: list[tuple[str, tuple[Cell | None, ...]]] = field(default_factory=list)
+    down: bool = False
 
     def add(self, label: str, cells: Sequence[Cell | None]) -> None:
         """One more row; ValueError unless it has a cell for each head."""
@@ -41,11 +45,12 @@ class Table:
 
     def text(self) -> str:
         """The table in columns, as the paper has it."""
-        wide = max(len(text) for text in (self.corner, *(label for label, _ in self.rows)))
-        columns = [max(len(head), *(len(_text(cells[k])) for _, cells in self.rows)) for k, head in enumerate(self.heads)]
-        lines = [(self.corner, self.heads), *((label, [_text(cell) for cell in cells]) for label, cells in self.rows)]
+        lines = [[self.corner, *self.heads], *([label, *(_text(cell) for cell in cells)] for label, cells in self.rows)]
+        if self.down:
+            lines = [list(column) for column in zip(*lines, strict=True)]
+        wide = [max(len(text) for text in column) for column in zip(*lines, strict=True)]
         formatted = [
-            f"{label:<{wide}}" + "".join(f"   {text:>{columns[k]}}" for k, text in enumerate(texts)) for label, texts in lines
+            f"{label:<{wide[0]}}" + "".join(f"   {text:>{wide[k]}}" for k, text in enumerate(texts, 1)) for label, *texts in lines
         ]
         return "\n".join([self.title, *(line.rstrip() for line in formatted)])
 

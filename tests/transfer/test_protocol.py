@@ -155,5 +155,12 @@ def test_the_table_as_text_and_as_csv(tmp_path):
         rows = list(csv.reader(file))
     assert rows[0] == ["method", "images a class", "mean", "deviation", "splits", "seconds"]
     assert rows[1] == ["net, svm", "15", "84.660", "0.440", "5", "12.500"] and rows[3] == ["paper", "30", "86.500", "", "", ""]
+    table.down = True
+    assert table.text().splitlines() == [
+        "Table 4: photos",
+        "images a class      net, svm   paper",
+        "15               84.7 +- 0.4",
+        "30               88.2 +- 0.6    86.5",
+    ]
     with pytest.raises(ValueError, match="cells are 1, expected 2"):
         table.add("short", [None])
