@@ -106,6 +106,8 @@ def check(args: argparse.Namespace) -> None:
     Path(args.out).mkdir(parents=True, exist_ok=True)
     if getattr(args, "folds", 1) < 1:
         raise ValueError(f"--folds is {args.folds}, expected at least 1")
+    if bad := [c for c in getattr(args, "c", None) or () if not 0 < c < np.inf]:
+        raise ValueError(f"--c has {bad[0]:g}, expected more than 0")
 
 
 def class_folders(args: argparse.Namespace) -> ClassFolders:

@@ -33,8 +33,6 @@ MEANING = (
 
 def main(args: argparse.Namespace) -> None:
     cli_transfer.check(args)
-    if bad := [c for c in args.c or () if not 0 < c < np.inf]:
-        raise ValueError(f"--c has {bad[0]:g}, expected more than 0")
     lists, test = [(name, VOCFolder(args.images, name)) for name in args.train], VOCFolder(args.images, args.test)
     check_lists(args, lists, test)
     without = overlapping_ids(args)
