@@ -24,7 +24,8 @@ def draw_pairs(pairs: Sequence[tuple[np.ndarray, np.ndarray]], captions: Sequenc
     for pair, caption in zip(pairs, captions, strict=True):
         both = np.concatenate([pad_to(_fitted(image), SIDE, SIDE, PAPER) for image in pair], axis=1)
         tiles.append(np.concatenate([both, lettering(caption, LETTERS, 2 * LETTERS, 2 * SIDE, align="middle")]))
-    return np.pad(grid(tiles, COLUMNS, gap=LETTERS), [(LETTERS, LETTERS), (LETTERS, LETTERS), (0, 0)], constant_values=PAPER)
+    rows = grid(tiles, min(COLUMNS, len(tiles)), gap=LETTERS)
+    return np.pad(rows, [(LETTERS, LETTERS), (LETTERS, LETTERS), (0, 0)], constant_values=PAPER)
 
 
 def _fitted(image: np.ndarray) -> np.ndarray:

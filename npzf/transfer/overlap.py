@@ -18,7 +18,7 @@ from npzf.data import ImageSet
 from npzf.transfer.alignment import CELLS, MIDDLE, cells, similarities
 from npzf.transfer.descriptors import SIDE, ImageDescriptors, describe_images
 
-THRESHOLD = 0.92  # of other photographs against 25,000 of ImageNet, all pairs above were the same and all others below 0.91
+THRESHOLD = 0.92  # 2,904 photographs, none of Caltech-101, against 25,000 of Tiny ImageNet: other images reach 0.91
 LOWEST = 0.8  # the candidates are complete only for thresholds above
 CANDIDATE = 0.75  # correlation of the few numbers; of duplicates it is above, of one in 10,000 other pairs too
 WAVES = 8  # horizontal and vertical half waves of the few numbers, together at most

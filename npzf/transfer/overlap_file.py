@@ -60,7 +60,10 @@ def read_overlap(path: str | Path, images: ImageSet) -> np.ndarray:
 
 def short_names(images: ImageSet) -> list[str]:
     """The names of a set's images without the folder that all of them share, / between folders."""
-    names = [images.name(i) for i in range(len(images))]
-    folders = {os.path.dirname(name) for name in names}
-    shared = os.path.commonpath(folders) if len({os.path.isabs(folder) for folder in folders}) == 1 else ""
-    return [PurePath(name).relative_to(shared).as_posix() for name in names]
+    names = [PurePath(images.name(i)) for i in range(len(images))]
+    folders = {str(name.parent) for name in names}
+    try:
+        shared = os.path.commonpath(folders)
+    except ValueError:  # none, or from both the root and elsewhere
+        return [name.as_posix() for name in names]
+    return [name.relative_to(shared).as_posix() for name in names]

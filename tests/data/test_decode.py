@@ -172,3 +172,28 @@ def test_decompression_bomb_is_refused():
 def test_missing_file_names_its_path(tmp_path):
     with pytest.raises(DecodeError, match=r"gone\.jpg: No such file"):
         decode(tmp_path / "gone.jpg")
+
+
+@pytest.mark.parametrize(("least", "size"), [(1, (50, 75)), (50, (50, 75)), (51, (100, 150)), (101, (200, 300))])
+def test_a_jpeg_is_reduced_as_far_as_both_sides_keep_so_many_pixels(least, size):
+    """By 2, 4 or 8, from 400 x 600."""
+    smooth = np.broadcast_to(np.arange(0, 400, 2)[:, None, None] // 2, (200, 300, 3)).astype(np.uint8)
+    large = Image.fromarray(smooth).resize((600, 400))
+    got = decode(encoded(large, "JPEG", quality=95), reduced=least)
+    assert got.shape == (*size, 3)
+    small = np.asarray(large.resize(size[::-1], Image.Resampling.BOX), int)
+    assert np.abs(got - small).max() <= 3
+
+
+def test_other_formats_and_small_images_are_not_reduced():
+    np.testing.assert_array_equal(decode(encoded(colours()), reduced=1), colours())
+    assert decode(encoded(colours(), "JPEG"), reduced=6).shape == colours().shape
+
+
+def test_a_reduced_jpeg_is_turned_as_exif_says_and_refused_if_cut_short():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = encoded(np.zeros((80, 160, 3), np.uint8), "JPEG", exif=exif)
+    assert decode(file, reduced=40).shape == (80, 40, 3)
+    with pytest.raises(DecodeError, match=r"a\.jpg: "):
+        decode(file[: len(file) // 2], "a.jpg", reduced=40)

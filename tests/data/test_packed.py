@@ -72,6 +72,15 @@ def read_all(images):
     return {i: images.image(i).tobytes() for i in (3, 0, 4, 1, 2)}
 
 
+def test_a_packed_jpeg_can_be_reduced(tmp_path):
+    file = io.BytesIO()
+    Image.new("RGB", (400, 200), "teal").save(file, "JPEG")
+    write(tmp_path / "set.h5", encoded=[file.getvalue(), *(png(i) for i in range(4))])
+    images = PackedImages(tmp_path / "set.h5")
+    assert images.reduced(0, 60).shape == (100, 200, 3) and images.image(0).shape == (200, 400, 3)
+    np.testing.assert_array_equal(images.reduced(1, 1), pixels(0))
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_processes_can_share_it(packed, method, monkeypatch):
     """A pickled copy, and what a forked child has of its parent's; named by a path that only the parent's folder knows."""

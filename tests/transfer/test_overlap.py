@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 from test_scripts import refuses, works
 
 from npzf.data import ClassFolders, ImageFiles
-from npzf.transfer import describe_images, near_duplicates, overlapping, read_overlap, write_overlap
+from npzf.transfer import ImageDescriptors, describe_images, near_duplicates, overlap, overlapping, read_overlap, write_overlap
 from npzf.transfer.descriptors import SIDE
 
 COUNT = 12  # pictures
@@ -80,6 +80,57 @@ def test_within_one_set_each_pair_comes_once_and_none_with_itself(tmp_path):
     assert sorted((pair.target_index, pair.pretraining_index) for pair in pairs) == [(2, 0), (4, 1)]
 
 
+@pytest.fixture
+def many(tmp_path):
+    """Fifteen pictures, every third of which is an earlier one again, smaller; odd ones mirrored; and the pairs."""
+    for i in range(15):
+        image = picture(i - 2).resize((80, 60)) if i % 3 == 2 else picture(i)
+        image = CHANGES["mirrored"](image) if i % 2 else image
+        image.save(tmp_path / f"{i:02d}.png")
+    images = ImageFiles([tmp_path / f"{i:02d}.png" for i in range(15)], np.zeros(15, np.int64), ("",))
+    return images, [(i, i - 2) for i in range(2, 15, 3)]
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 3, 1), (4, 7, 2), (7, 2, 1000)])
+def test_blocks_of_any_size_find_the_same_pairs(many, sizes, monkeypatch):
+    images, expected = many
+    described = describe_images(images)
+    for name, size in zip(("TARGETS", "PRETRAINING", "ALIGNED"), sizes, strict=True):
+        monkeypatch.setattr(overlap, name, size)
+    found = near_duplicates(described, described)
+    assert sorted((pair.target_index, pair.pretraining_index) for pair in found) == expected
+    other = ImageDescriptors(described.whole.copy(), described.squares.copy(), {})  # equal, but another set
+    both_ways = near_duplicates(described, other)
+    assert not any(pair.mirrored for pair in found)
+    itself = [(i, i) for i in range(15)]
+    assert sorted((pair.target_index, pair.pretraining_index) for pair in both_ways) == sorted(
+        itself + expected + [(j, i) for i, j in expected]
+    )
+
+
+def test_any_number_of_threads_gives_the_same_bits(many, set_threads, monkeypatch):
+    monkeypatch.setattr(overlap, "TARGETS", 2)
+    found = []
+    for count in (1, 3):
+        set_threads(count)
+        described = describe_images(many[0])
+        found.append(near_duplicates(described, described))
+    assert found[0] == found[1] and len(found[0]) == 5
+
+
+def test_centre_squares_of_wide_pictures_are_found_by_their_squares(tmp_path):
+    for i in range(4):
+        wide = picture(i, (240, 120))
+        wide.save(tmp_path / f"{i}.png")
+        wide.crop((60, 0, 180, 120)).resize((64, 64)).save(tmp_path / f"{i}_square.png")
+    sets = [ImageFiles([tmp_path / f"{i}{end}.png" for i in range(4)], np.zeros(4, np.int64), ("",)) for end in ("", "_square")]
+    wide, square = (describe_images(images) for images in sets)
+    pairs = near_duplicates(wide, square)
+    assert sorted((pair.target_index, pair.pretraining_index) for pair in pairs) == [(i, i) for i in range(4)]
+    as_whole = [ImageDescriptors(described.whole, described.whole, {}) for described in (wide, square)]
+    assert near_duplicates(*as_whole) == []
+
+
 def test_images_that_show_nothing_are_like_nothing(tmp_path):
     for i in range(4):
         Image.fromarray(np.full((40, 50, 3), 60 * i, np.uint8)).save(tmp_path / f"{i}.png")
@@ -121,3 +172,25 @@ def test_a_file_that_names_no_images_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.csv does not exist"):
         read_overlap(tmp_path / "none.csv", images)
     assert read_overlap(write_overlap(tmp_path / "empty.csv", [], images, images), images).size == 0
+
+
+def test_the_script_on_one_set_twice_and_without_pairs(folder, tmp_path):
+    """However its folder is written; copies in the set are targets, their originals are not."""
+    folder("none")
+    for i in range(2):
+        recompressed(picture(i)).save(tmp_path / "pretraining" / "things" / f"copy{i}.jpg")
+    (tmp_path / "pretraining" / "things" / "broken.png").write_bytes(b"damaged")
+    options = ["--out", tmp_path / "o.csv", "--sheet", tmp_path / "o.png"]
+    printed = works("overlap", tmp_path / "pretraining", tmp_path / "target" / ".." / "pretraining", *options)
+    assert "\n15 images\n" in printed and "2 of 15 images (13.33%) overlap, in 2 pairs" in printed
+    assert "1 images could not be decoded and were left out" in printed and "broken.png: not an image" in printed
+    names = [line.split(",")[:2] for line in (tmp_path / "o.csv").read_text().splitlines()[1:]]
+    assert sorted(names) == [["copy0.jpg", "00.png"], ["copy1.jpg", "01.png"]]
+    (tmp_path / "o.png").unlink()
+    (tmp_path / "new" / "things").mkdir(parents=True)
+    picture(500).save(tmp_path / "new" / "things" / "0.png")
+    printed = works("overlap", tmp_path / "pretraining", tmp_path / "new", *options)
+    assert "0 of 1 images (0.00%) overlap, in 0 pairs" in printed and "o.png is not written" in printed
+    assert (tmp_path / "o.csv").read_text() == "target,pretraining,similarity,mirrored\n" and not (tmp_path / "o.png").exists()
+    refuses("none does not exist", "overlap", tmp_path / "none", tmp_path / "new", "--out", tmp_path / "o.csv")
+    refuses("--sheet is o.jpg", "overlap", tmp_path / "none", tmp_path / "new", "--sheet", "o.jpg")
