@@ -1,6 +1,7 @@
 """Near duplicates: planted copies of every kind are found, other images are not, and what was found can be read again."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from npzf.data import ClassFolders, ImageFiles
 from npzf.transfer import ImageDescriptors, describe_images, near_duplicates, overlap, overlapping, read_overlap, write_overlap
 from npzf.transfer.descriptors import SIDE
 
+LEOPARDS = Path(__file__).parents[3] / "shared" / "data" / "caltech101" / "101_ObjectCategories" / "Leopards"
 COUNT = 12  # pictures
 
 
@@ -38,6 +40,7 @@ CHANGES = {
     "cropped all round": lambda image: image.crop((16, 12, 144, 108)),
     "centre square": lambda image: image.crop((20, 0, 140, 120)),
     "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "cropped at the left and mirrored": lambda image: image.crop((16, 0, 160, 120)).transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     "recompressed": recompressed,
     "brighter": lambda image: image.point(lambda v: min(255, v * 1.15)),
     "grey": lambda image: image.convert("L").convert("RGB"),
@@ -65,10 +68,25 @@ def test_planted_copies_are_found_and_nothing_else(folder, change):
     pretraining, target = folder(change)
     pairs = near_duplicates(describe_images(target), describe_images(pretraining))
     assert sorted((pair.target_index, pair.pretraining_index) for pair in pairs) == [(i, i) for i in range(5)]
-    assert all(pair.mirrored == (change == "mirrored") for pair in pairs)
+    assert all(pair.mirrored == ("mirrored" in change) for pair in pairs)
     similarities = [pair.similarity for pair in pairs]
     assert similarities == sorted(similarities, reverse=True) and similarities[-1] >= 0.92
     np.testing.assert_array_equal(overlapping(target, pretraining), np.arange(5))
+
+
+def test_alignment_starts_near_where_the_mirror_image_lies(folder, monkeypatch):
+    """Copies without a tenth at their left, mirrored: turned back, the middle of the original begins at their left edge."""
+    pretraining, target = folder("cropped at the left and mirrored")
+    starts = []
+
+    def spied(first, second, windows, decide=overlap.similarities):
+        starts.extend(windows)
+        return decide(first, second, windows)
+
+    monkeypatch.setattr(overlap, "similarities", spied)
+    pairs = near_duplicates(describe_images(target), describe_images(pretraining))
+    assert len(pairs) == 5 and all(pair.mirrored for pair in pairs)
+    assert np.mean([left < right for _, _, left, right in starts]) > 0.8
 
 
 def test_within_one_set_each_pair_comes_once_and_none_with_itself(tmp_path):
@@ -129,6 +147,17 @@ def test_centre_squares_of_wide_pictures_are_found_by_their_squares(tmp_path):
     assert sorted((pair.target_index, pair.pretraining_index) for pair in pairs) == [(i, i) for i in range(4)]
     as_whole = [ImageDescriptors(described.whole, described.whole, {}) for described in (wide, square)]
     assert near_duplicates(*as_whole) == []
+
+
+def test_leopards_of_caltech_101_come_twice_the_second_time_mirrored():
+    """Images 101 to 200 of the class are 1 to 100 in the mirror."""
+    if not LEOPARDS.is_dir():
+        pytest.skip(f"{LEOPARDS} is missing: Caltech-101")
+    files = [LEOPARDS / f"image_{number:04d}.jpg" for first in (1, 101) for number in range(first, first + 20)]
+    images = describe_images(ImageFiles(files, np.zeros(40, np.int64), ("",)))
+    pairs = near_duplicates(images, images)
+    assert sorted((pair.target_index, pair.pretraining_index) for pair in pairs) == [(i + 20, i) for i in range(20)]
+    assert all(pair.mirrored for pair in pairs)
 
 
 def test_images_that_show_nothing_are_like_nothing(tmp_path):
