@@ -43,8 +43,8 @@ def loss_plot(log: Mapping[str, np.ndarray], path: str | Path, classes: int | No
     """Draws loss and error against epoch, training and validation, as a PNG; returns the path. Section 3.
 
     log: the columns of `read_log`, `COLUMNS`: epochs, losses in nats, errors in %, the learning rate. Drops of the rate to half
-    or less are marked. classes: their number C; a dotted line shows what guessing gives, ln C and 1 - 1/C. ValueError for
-    missing columns, OSError if the file cannot be written.
+    or less are marked, unless it falls all the time. classes: their number C; a dotted line shows what guessing gives, ln C and
+    1 - 1/C. ValueError for missing columns, OSError if the file cannot be written.
     """
     _check_columns(log, "log")
     with style():
@@ -79,7 +79,8 @@ def _course(axes: Axes, log: Mapping[str, np.ndarray], what: str, guess: float |
         axes.axhline(guess, color=QUIET, lw=0.9, ls=":")
         axes.annotate("guessing", (1, guess), (0, 2), **_note(axes.get_yaxis_transform(), "right", "bottom"))
     above = axes.get_xaxis_transform()
-    for k in np.flatnonzero(rate[1:] <= 0.5 * rate[:-1]):
+    steady = (np.diff(rate) == 0).mean() >= 0.5 if len(rate) > 1 else True  # a cosine's rate falls with every epoch
+    for k in np.flatnonzero(rate[1:] <= 0.5 * rate[:-1]) if steady else ():
         # An epoch's values stand at its end, so the rate fell where the epoch before ended.
         axes.axvline(epoch[k], color=QUIET, lw=0.7, ls=(0, (4, 3)), zorder=0)
         axes.annotate(f"rate {rate[k + 1]:g}", (epoch[k], 0.88), (3, 0), **_note(above, "left", "top"), rotation=90)

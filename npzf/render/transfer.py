@@ -18,6 +18,7 @@ QUIET = "#6b6b6b"
 MARKERS = "os^Dvp"
 COLUMNS = 4  # of the sheet of mistakes
 LETTERS = 70  # of heads side by side in a figure; more are turned
+CLOSEST = 0.03  # of the axis, between two numbers below it
 MOST_NAMES = 40  # classes whose names are written beside the confusion matrix
 
 Row = tuple[str, Sequence[tuple[float, float | None] | None]]  # label, (mean, deviation) for each head
@@ -60,11 +61,21 @@ def result_figure(
             axes.errorbar(places[there], means, deviations, label=label, capsize=2.5, ms=4, lw=1.4, **look | line)
         axes.set_title(title, loc="left", parse_math=False)
         axes.set(xlabel=what, ylabel=unit)
-        axes.set_xticks(places, heads, rotation=40 if turned else 0, ha="right" if turned else "center", parse_math=False)
+        words = _apart(places, heads) if numbers else heads
+        axes.set_xticks(places, words, rotation=40 if turned else 0, ha="right" if turned else "center", parse_math=False)
         axes.grid(axis="y", color="#e5e5e5", lw=0.7)
         axes.set_axisbelow(True)
         _plain(figure.legend(frameon=False, loc="outside lower left", handlelength=2).get_texts())
         return save_figure(figure, path)
+
+
+def _apart(places: np.ndarray, heads: Sequence[str]) -> list[str]:
+    """The heads without those that would touch the one before."""
+    words, last, least = [], -np.inf, CLOSEST * (places[-1] - places[0])
+    for place, head in zip(places, heads, strict=True):
+        words.append(head if place - last > least else "")
+        last = place if place - last > least else last
+    return words
 
 
 def confusion_figure(table: np.ndarray, classes: Sequence[str], path: str | Path) -> Path:

@@ -68,6 +68,12 @@ def test_loss_plot_draws_the_numbers(tmp_path, figures):
     assert list(drop.get_xdata()) == [2, 2] and "rate 0.001" in [text.get_text() for text in loss.texts]
 
 
+def test_a_rate_that_falls_with_every_epoch_is_not_marked(tmp_path, figures):
+    log = {name: np.arange(1.0, 6.0) for name in HEAD.split(",")} | {"rate": 0.01 * 0.4 ** np.arange(5)}
+    loss_plot(log, tmp_path / "loss.png", classes=10)
+    assert len(figures[0].axes[0].lines) == 3  # training, validation, guessing
+
+
 def test_loss_plot_survives_a_run_without_validation(tmp_path):
     log = {name: np.array([np.nan]) for name in HEAD.split(",")} | {"epoch": np.array([1.0])}
     assert loss_plot(log, tmp_path / "loss.png").exists()
