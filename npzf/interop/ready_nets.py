@@ -127,11 +127,11 @@ def pretrained(name: str) -> Network:
     else ~/.cache/npzf. ValueError for another name or an archive that is not the one meant; OSError, which says what to do, if
     it cannot be fetched.
     """
-    if name not in READY:
-        raise ValueError(f"name is {name!r}, expected one of {', '.join(READY)}")
     if name in SHIPPED:
         with resources.as_file(resources.files(__package__).joinpath(f"{name}.h5")) as shipped:
             return load(shipped)
+    if name not in SOURCES:
+        raise ValueError(f"name is {name!r}, expected one of {', '.join(READY)}")
     source = SOURCES[name]
     path = cache_folder() / f"{name}-{source.sha256[:8]}.h5"
     if path.exists():

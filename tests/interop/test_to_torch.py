@@ -200,7 +200,7 @@ def test_every_kind_of_layer_has_a_module():
         layers.ZeroPad: layers.ZeroPad((1, 0, 2, 0)),
     }
     for kind in kinds - abstract:
-        flat = [("flatten", layers.Flatten())] if kind in (layers.FullyConnected, layers.Softmax) else []
+        flat = [("flatten", layers.Flatten())] if kind in (layers.FullyConnected, layers.L2Normalize, layers.Softmax) else []
         net = Network((5, 6, 3), [*flat, ("layer", examples[kind] if kind in examples else kind())], dtype="float64")
         x, tx = images(net.input_shape)
         module = npzf.to_torch(net)

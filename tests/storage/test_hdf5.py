@@ -31,6 +31,7 @@ TABLE = [  # every kind of layer, no argument left at its default
     ("affine", layers.Affine()),
     ("zeros", layers.ZeroPad((1, 0, 2, 1))),
     ("flatten", layers.Flatten(channels_first=True)),
+    ("unit", layers.L2Normalize(1e-6)),
     ("fc", layers.FullyConnected(3)),
     ("softmax", layers.Softmax()),
 ]
