@@ -122,9 +122,9 @@ def evaluate_protocol(
 
 
 def cell(accuracies: Sequence[float], seconds: float) -> Cell:
-    """Mean and deviation over splits."""
+    """Mean and deviation over splits; a single one has none."""
     over = summary(accuracies)
-    return Cell(over.mean, over.deviation, over.splits, seconds)
+    return Cell(over.mean, over.deviation if over.splits > 1 else None, over.splits, seconds)
 
 
 def write_splits(folder: str | Path, features: FeatureFile, protocol: Protocol, root: str | Path = "") -> None:
