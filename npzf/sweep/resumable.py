@@ -38,7 +38,8 @@ def sweep(
         )
     file = _store(state_file, accumulator, known)
     first = file.resume() if file else 0
-    done, saved_at = first, time.monotonic()
+    done = saved = first
+    saved_at = time.monotonic()
     total = known.image_count if known else None
     bar = tqdm(total=total, initial=first, desc="images", unit="image", leave=False, disable=None)
     with Signals() as signals, bar:
@@ -48,13 +49,13 @@ def sweep(
             bar.update(done - bar.n)
             if file and (signals.received or file.full or time.monotonic() >= saved_at + SAVE_INTERVAL):
                 file.save(done)
-                saved_at = time.monotonic()
+                saved, saved_at = done, time.monotonic()
             if signals.received:
                 advice = "; the same command goes on from there" if file else ""
                 raise KeyboardInterrupt(f"stopped after {done} images{advice}")
     if not done:
         raise ValueError("number of images is 0, expected at least one")
-    if file and done > first:
+    if file and done > saved:
         file.save(done)
 
 

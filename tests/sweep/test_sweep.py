@@ -169,3 +169,46 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "cut.h5").write_bytes(b"nothing")
     with pytest.raises(ValueError, match=r"cut.h5 is not HDF5, or damaged, expected a sweep state"):
         tops(Stopping(), tmp_path / "cut.h5")
+
+
+class Counted:
+    """A store that is full whenever so many images have come; notes what is saved."""
+
+    def __init__(self, accumulator, most, first=0):
+        self.accumulator, self.most, self.first, self.saved = accumulator, most, first, []
+
+    @property
+    def full(self):
+        return self.accumulator.images - (self.saved or [0])[-1] >= self.most
+
+    def save(self, done):
+        self.saved.append(done)
+
+    def resume(self):
+        return self.first
+
+
+class Count:
+    """An accumulator of nothing but how many images there were."""
+
+    def __init__(self):
+        self.net, self.choice, self.images = tiny(), (), 0
+
+    def add(self, x, targets, indices):
+        self.images += len(indices)
+
+
+@pytest.mark.parametrize(("most", "saved"), [(8, [8, 16, 24, 30]), (9, [12, 24, 30]), (30, [30]), (31, [30])])
+def test_a_full_store_is_saved_at_once_and_nothing_twice(most, saved):
+    """Also not when the last batch of all has filled it."""
+    count = Count()
+    store = Counted(count, most)
+    resumable.sweep(Stopping(), count, store)
+    assert store.saved == saved and count.images == IMAGES
+
+
+def test_a_store_that_has_all_images_is_not_saved_again():
+    count = Count()
+    store = Counted(count, 1, first=IMAGES)
+    resumable.sweep(Stopping(), count, store)
+    assert store.saved == [] and count.images == 0
