@@ -11,7 +11,7 @@ import numpy as np
 
 from npzf.interop.packages import required
 
-JITTERS = (1e-6, 1e-5, 1e-4)  # of the mean squared length: lets images be alike, or be sums of others, up to float32's rounding
+JITTERS = (1e-6, 1e-5, 1e-4)  # of each squared length: lets images be alike, or be sums of others, up to float32's rounding
 
 
 class Span:
@@ -19,7 +19,8 @@ class Span:
 
     def __init__(self, x: np.ndarray):
         self.x = x
-        products = (x @ x.T).astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite, and is named
+            products = (x @ x.T).astype(np.float64)
         self.train = _cholesky(products)
         self._solve = required("scipy.linalg", "transfer").solve_triangular
 
@@ -35,10 +36,12 @@ class Span:
 
 def _cholesky(products: np.ndarray) -> np.ndarray:
     """The lower triangle whose product with its transpose this is, but for the least jitter that makes it possible."""
-    level = np.trace(products) / len(products) or 1.0
-    for jitter in JITTERS:
-        try:
-            return np.linalg.cholesky(products + jitter * level * np.eye(len(products)))
-        except np.linalg.LinAlgError:
-            continue
-    raise ValueError("inner products of the training features are not those of any features: they are too large for float32")
+    squares = np.diag(products)
+    if np.isfinite(products).all():
+        own = np.diag(np.where(squares > 0, squares, squares.mean() or 1.0))
+        for jitter in JITTERS:
+            try:
+                return np.linalg.cholesky(products + jitter * own)
+            except np.linalg.LinAlgError:
+                continue
+    raise ValueError(f"largest squared length of training features is {squares.max():g}, expected one that float32 can hold")
