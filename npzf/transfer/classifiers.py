@@ -44,8 +44,7 @@ def fit_classifier(x: np.ndarray, targets: np.ndarray, kind: str = "svm", c: flo
     which gets a classifier of its own. c: the weight of the errors against that of the squared weights, scikit-learn's C.
     ValueError for another kind, NaN features, fewer than two classes, and a label that all or no images have.
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind is {kind!r}, expected one of {', '.join(KINDS)}")
+    _check_kind(kind)
     if not c > 0:
         raise ValueError(f"c is {c}, expected more than 0")
     check_finite(x)
@@ -104,7 +103,10 @@ def choose_c(
     x (N, F), targets (N,); groups (N,): examples of one image, such as its crops, which stay together. With fewer than two images
     in every class nothing can be tried out, and the middle of the grid is taken. ValueError as fit_classifier.
     """
+    _check_kind(kind)
     grid = tuple(GRIDS[kind] if grid is None else grid)
+    if not grid:
+        raise ValueError("grid is empty, expected at least one C")
     groups = np.arange(len(targets)) if groups is None else groups
     images, first = np.unique(groups, return_index=True)
     folds = min(INNER_FOLDS, int(np.bincount(targets[first]).min()))
@@ -163,6 +165,11 @@ def check_finite(x: np.ndarray) -> None:
     bad = int((~np.isfinite(x).all(1)).sum())
     if bad:
         raise ValueError(f"features of {bad} of {len(x)} examples are NaN or infinite, expected none")
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}, expected one of {', '.join(KINDS)}")
 
 
 def _say_if_stopped(model: Any, c: float) -> None:

@@ -149,3 +149,19 @@ def test_a_fit_that_has_not_converged_is_said(monkeypatch, caplog):
     x, targets = noisy()
     fit_classifier(x, targets, "svm", 100.0)
     assert "LinearSVC with C = 100 stopped after 1 steps" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "grid", "named"), [("forest", None, "kind is 'forest', expected one of svm"), ("svm", (), "grid is empty")]
+)
+def test_what_cannot_be_tried_out_is_refused_in_one_line(kind, grid, named):
+    with pytest.raises(ValueError, match=named):
+        choose_c(*clouds(), kind, grid)
+
+
+def test_few_images_of_many_features_give_weights_of_the_features_type():
+    x, targets = clouds()
+    for kind in ("svm", "softmax"):
+        fitted = Problem(x, targets).fit(kind, 2.0)
+        assert fitted.weight.shape == (3, 60) and fitted.weight.dtype == fitted.bias.dtype == np.float32 and fitted.c == 2.0
+        np.testing.assert_array_equal(fitted.scores(x).argmax(1), targets)
