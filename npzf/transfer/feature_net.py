@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from npzf.backend import to_numpy
+from npzf.backend import to_numpy, to_same_device
 from npzf.layers import (
     AveragePool,
     Concatenate,
@@ -98,7 +98,7 @@ def with_pooled(net: Network, layers: Sequence[str], cells: int | None = None) -
         name = _free(f"{layer}_{cells}x{cells}", rows)
         rows.append((name, AveragePool(window, window, ceil=True), (layer,)))
         names.append(name)
-    return _sharing(net, rows), tuple(names)
+    return _made(net, rows, net.needed_for(layers), lambda value: value), tuple(names)
 
 
 def with_classifier(
@@ -127,9 +127,10 @@ def with_classifier(
         raise ValueError(f"weight has shape {classifier.weight.shape}, expected {(len(classes), width)}, classes and features")
     scores = _free("classes", rows)
     rows.append((scores, FullyConnected(len(classes)), (ends[0],)))
-    made = _sharing(net, rows, copy=True)
-    made.parameters[f"{scores}/weight"][...] = classifier.weight
-    made.parameters[f"{scores}/bias"][...] = classifier.bias
+    made = _made(net, rows, net.needed_for(layers), lambda value: to_same_device(np.array(to_numpy(value)), value))
+    for key, value in (("weight", classifier.weight), ("bias", classifier.bias)):
+        parameter = made.parameters[f"{scores}/{key}"]
+        parameter[...] = to_same_device(value.astype(made.dtype), parameter)
     made.classes = tuple(classes)
     return made
 
@@ -141,16 +142,15 @@ def _rows(net: Network, layers: Sequence[str]) -> list[tuple[str, Layer, tuple[s
     return [(name, replace(net.layers[name]), net.sources[name]) for name in net.needed_for(layers)]
 
 
-def _sharing(net: Network, rows: list[tuple], copy: bool = False) -> Network:
-    """A net of these rows, those of the given net with its parameters, or copies of them."""
+def _made(net: Network, rows: Sequence[tuple], kept: Sequence[str], parameter: Callable[[Any], Any]) -> Network:
+    """A net of these rows; those kept have parameter(value) of each of theirs, the others may have names of net's too."""
     made = Network(net.input_shape, rows, seed=net.seed, dtype=net.dtype, weight_init=0.0)
-    for name, layer in made.layers.items():
-        if name in net.layers:
-            stored: dict[str, Any] = net.layers[name].parameters
-            layer.parameters.update({key: np.array(to_numpy(value)) if copy else value for key, value in stored.items()})
-    made.preprocessing = net.preprocessing
-    made.ops = net.ops
-    return made.to(net.device, net.precision)
+    made.preprocessing, made.ops = net.preprocessing, net.ops
+    made.to(net.device, net.precision)
+    for name in kept:
+        stored: dict[str, Any] = net.layers[name].parameters
+        made.layers[name].parameters.update({key: parameter(value) for key, value in stored.items()})
+    return made
 
 
 def _free(name: str, rows: Sequence[tuple]) -> str:

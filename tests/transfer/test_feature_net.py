@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import npzf
-from npzf import layers
+from npzf import layers, models
+from npzf.graph import Graph
 from npzf.network import Network
+from npzf.preprocessing import Preprocessing
 from npzf.transfer import LinearClassifier, default_layer, layers_of_table_7, with_classifier, with_pooled
 
 
@@ -131,3 +133,49 @@ def test_layers_of_table_7(make, expected):
 def test_in_a_net_with_branches_a_stage_ends_where_they_meet():
     found = layers_of_table_7(npzf.squeezenet(3))
     assert found[:3] == ("pool1", "fire2/concat", "pool3") and found[-1] == "fire9/concat"
+
+
+def test_a_net_with_a_classifier_gets_another_one_for_other_classes():
+    """Layers above the features are left out, and their names are free."""
+    first = with_classifier(small_net(), ["relu2"], random_classifier(180, 3), "abc")
+    features = first.forward(X, upto="relu2").reshape(3, -1)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    classifier = random_classifier(180, 4)
+    second = with_classifier(first, ["relu2"], classifier, "abcd")
+    assert list(second.layers)[-3:] == ["relu2_flat", "relu2_unit", "classes"] and second.classes == tuple("abcd")
+    np.testing.assert_allclose(second.forward(X), classifier.scores(features), rtol=1e-4, atol=1e-4)
+
+
+def test_nets_made_of_a_net_on_a_gpu_lie_there_too(gpu):
+    net = small_net()
+    net.preprocessing, net.ops = Preprocessing(std=50.0), "plain"
+    classifier = random_classifier(7)
+    expected = with_classifier(net, ["relu6"], classifier, "abcd")
+    assert expected.preprocessing is net.preprocessing and expected.ops == "plain"
+    net.to("cuda")
+    made = with_classifier(net, ["relu6"], classifier, "abcd")
+    assert made.device == "cuda"
+    for name, value in expected.parameters.items():
+        np.testing.assert_array_equal(gpu.numpy(made.parameters[name]), value)
+    assert made.parameters["fc6/weight"] is not net.parameters["fc6/weight"]
+    pooled, _ = with_pooled(net, ["relu1", "relu6"], 3)
+    assert pooled.device == "cuda" and pooled.parameters["fc6/weight"] is net.parameters["fc6/weight"]
+
+
+BRANCHES = ("fire2/concat", "pool3", "fire4/concat", "pool5", "fire6/concat", "fire7/concat", "fire8/concat", "fire9/concat")
+NETS = {  # rows, side, the default, layers of Table 7
+    "zfnet": (models.zfnet_rows(3), 224, "relu7", ("norm1", "norm2", "relu3", "relu4", "pool5", "relu6", "relu7")),
+    "krizhevsky": (models.krizhevsky_rows(3), 224, "relu7", ("pool1", "pool2", "relu3", "relu4", "pool5", "relu6", "relu7")),
+    "alexnet": (models.alexnet_rows(3), 224, "relu7", ("pool1", "pool2", "relu3", "relu4", "pool5", "relu6", "relu7")),
+    "alexnet's maps": (models.alexnet_rows(3)[:13], 224, "pool5", ("pool1", "pool2", "relu3", "relu4", "pool5")),
+    "squeezenet": (models.squeezenet_rows(3), 227, "fire9/concat", ("pool1", *BRANCHES)),
+    "vgg16": (models.vgg16_rows(3), 224, "relu7", ("pool1", "pool2", "pool3", "pool4", "pool5", "relu6", "relu7")),
+    "vgg16's maps": (models.vgg16_rows(3)[:31], 224, "pool5", ("pool1", "pool2", "pool3", "pool4", "pool5")),
+}
+
+
+@pytest.mark.parametrize(("rows", "side", "default", "stages"), NETS.values(), ids=NETS)
+def test_layers_of_the_known_nets(rows, side, default, stages):
+    graph = Graph((side, side, 3), rows)  # without parameters
+    assert default_layer(graph) == default
+    assert layers_of_table_7(graph) == stages
