@@ -147,9 +147,9 @@ def _list(path: Path) -> Named:
     """One path a line, with or without a label behind it."""
     named = []
     for number, line in enumerate(_text(path).splitlines(), 1):
-        name, _, label = line.strip().rpartition(" ")
-        if line.strip():
-            named.append((f"line {number} of {path}", name if name and label.lstrip("-").isdecimal() else line.strip()))
+        name, *label = line.strip().rsplit(None, 1) or [""]
+        if name:
+            named.append((f"line {number} of {path}", name if label and label[0].lstrip("-").isdecimal() else line.strip()))
     return named
 
 
@@ -164,7 +164,7 @@ def _from_json(path: Path) -> dict[str, Named]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # Windows puts a mark before the text
     except UnicodeDecodeError:
         raise ValueError(f"{path} is no text, expected lists of images in UTF-8") from None
 

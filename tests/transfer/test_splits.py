@@ -119,3 +119,49 @@ def test_a_name_that_could_be_several_images_needs_its_folder(tmp_path):
         read_split(tmp_path / "split.txt", names)
     write_split(tmp_path / "split.txt", Split(np.array([0]), np.array([1])), names)
     assert read_split(tmp_path / "split.txt", names).test.tolist() == [1]
+
+
+def test_labels_stand_behind_any_space_and_marks_of_windows_are_no_names(tmp_path):
+    names = [*NAMES, "/data/101_ObjectCategories/dog/my dog 7.jpg"]
+    (tmp_path / "train.txt").write_bytes("\ufeffant/image_0003.jpg\t0\r\nant/image_0001.jpg   -1 \r\n".encode())
+    (tmp_path / "test.txt").write_text("dog/my dog 7.jpg 3\n")
+    read = read_split(tmp_path / "train.txt", names, tmp_path / "test.txt")
+    assert read.train.tolist() == [1, 3] and read.test.tolist() == [len(NAMES)]
+    (tmp_path / "test.txt").write_text("dog/my dog 7.jpg\n")
+    assert read_split(tmp_path / "train.txt", names, tmp_path / "test.txt").test.tolist() == [len(NAMES)]
+    content = json.dumps({"train": ["ant/image_0002.jpg"], "test": ["bee/image_0071.jpg"]})
+    (tmp_path / "split.json").write_text(content, encoding="utf-8-sig")
+    assert read_split(tmp_path / "split.json", names).train.tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "named"),
+    [
+        (b"ant/image_0001.jpg\n", b"\nant/image_9999.jpg 0\n", r"line 2 of .*test\.txt names 'ant/image_9999\.jpg', expected"),
+        (
+            b"ant/image_0001.jpg\n",
+            b"101/ant/image_0001.jpg\n",
+            r"line 1 of .*test\.txt .* line 1 of .*train\.txt has named already",
+        ),
+        (b"ant/image_0001.jpg\n", b"\n\n", "names no test images"),
+        (b"", b"ant/image_0001.jpg\n", "names no train images"),
+        (b"ant/image_0001.jpg\n", b"\xff\xd8\xff\xe0", r"test\.txt is no text"),
+        (b"ant/image_0001.jpg\n", b"bee/\x00\n", r"line 1 of .*test\.txt names"),
+        (b"17\n", b"ant/image_0001.jpg\n", r"line 1 of .*train\.txt names '17'"),
+    ],
+    ids=["missing", "twice", "no test", "no train", "binary", "zero byte", "number"],
+)
+def test_lists_of_others_that_cannot_be_meant_are_refused_by_line(tmp_path, train, test, named):
+    (tmp_path / "train.txt").write_bytes(train)
+    (tmp_path / "test.txt").write_bytes(test)
+    with pytest.raises(ValueError, match=named) as caught:
+        read_split(tmp_path / "train.txt", NAMES, tmp_path / "test.txt")
+    assert "\n" not in str(caught.value)
+
+
+def test_fewer_images_are_the_first_of_more_for_each_size():
+    """Nested in each other, and the same for a class whatever the other classes have."""
+    splits = [random_split(TARGETS, CLASSES, n, seed=7) for n in (1, 3, 8)]
+    assert set(splits[0].train) < set(splits[1].train) < set(splits[2].train)
+    alone = random_split(TARGETS[:70], CLASSES[:1], 3, seed=7)
+    assert alone.train.tolist() == [i for i in splits[1].train if i < 70]
