@@ -6,7 +6,16 @@ import time
 import numpy as np
 import pytest
 
-from npzf.data import DecodeError, EvaluationBatches, SquareImages, TenCropBatches, TrainingBatches, centre_crop, mean_image
+from npzf.data import (
+    DecodeError,
+    EvaluationBatches,
+    MirroredBatches,
+    SquareImages,
+    TenCropBatches,
+    TrainingBatches,
+    centre_crop,
+    mean_image,
+)
 from npzf.preprocessing import Preprocessing
 
 
@@ -124,11 +133,15 @@ def test_evaluation_has_centre_crops_in_order():
 
 
 def test_the_identity_changes_with_whatever_changes_the_batches():
-    def identity(kind=EvaluationBatches, count=5, side=8, size=6, batch=2):
-        return kind(SquareImages(Pictures(count), side), size, batch).identity()
+    def identity(kind=EvaluationBatches, count=5, side=8, size=6, batch=2, squash=False, stamps=None):
+        pictures = Pictures(count)
+        if stamps:
+            pictures.stamps = lambda: stamps
+        return kind(SquareImages(pictures, side, squash=squash), size, batch).identity()
 
-    others = [identity(**change) for change in ({"kind": TenCropBatches}, {"count": 4}, {"side": 9}, {"size": (6, 5)})]
-    assert len({identity(), *others}) == 5
+    changes = [{"kind": TenCropBatches}, {"kind": MirroredBatches}, {"count": 4}, {"side": 9}, {"size": (6, 5)}]
+    changes += [{"squash": True}, {"stamps": ((3, 1),) * 5}, {"stamps": ((3, 2),) * 5}]
+    assert len({identity(), *(identity(**change) for change in changes)}) == 1 + len(changes)
     assert identity() == identity(batch=3)
 
 

@@ -37,3 +37,18 @@ def test_mistakes_are_shown_four_in_a_row(tmp_path):
     assert six[1] > 1.6 * four[1]
     with pytest.raises(ValueError, match="pictures are none"):
         mistakes_figure([], [], tmp_path / "c.png")
+
+
+def test_rows_without_a_number_and_a_single_head_are_drawn(tmp_path):
+    rows = [("no number", [None]), ("one", [(50.0, None)])]
+    path = result_figure("Table 4", "images a class", ("30",), rows, tmp_path / "new" / "a.png")
+    assert path == tmp_path / "new" / "a.png" and Image.open(path).width > 100
+
+
+def test_the_papers_rows_are_grey(tmp_path):
+    def coloured(label):
+        path = result_figure("t", "images", ("1", "15"), [(label, [(50.0, 1.0), (60.0, 1.0)])], tmp_path / "a.png")
+        pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+        return int((np.ptp(pixels, axis=2) > 100).sum())
+
+    assert coloured("paper: the same") == 0 < coloured("ours")

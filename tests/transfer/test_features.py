@@ -15,7 +15,7 @@ from npzf import layers
 from npzf.data import ClassFolders, EvaluationBatches, SquareImages, TenCropBatches
 from npzf.network import Network
 from npzf.preprocessing import Preprocessing
-from npzf.transfer import FeatureFile, extract_features
+from npzf.transfer import FeatureFile, extract_features, parts
 from npzf.transfer import features as module
 from npzf.transfer.parts import Parts
 
@@ -249,16 +249,16 @@ class Numbers:
 
 def test_parts_of_another_pass_and_damaged_ones_are_not_believed(tmp_path):
     numbers = Numbers()
-    parts = Parts(tmp_path / "parts", numbers, "one")
+    stored = Parts(tmp_path / "parts", numbers, "one")
     for first in (0, 4, 8):
         numbers.values = [first]
-        parts.save(first + 4)
+        stored.save(first + 4)
     assert Parts(tmp_path / "parts", numbers, "one").resume() == 12
     (tmp_path / "parts" / "0000000004.h5").write_bytes(b"damaged")
     assert Parts(tmp_path / "parts", numbers, "one").resume() == 4  # and what follows it hangs in the air
-    assert len(parts.files()) == 1
+    assert len(stored.files()) == 1
     assert Parts(tmp_path / "parts", numbers, "other").resume() == 0
-    assert not parts.files()
+    assert not stored.files()
 
 
 def test_no_other_file_is_taken_for_features(tmp_path):
@@ -267,3 +267,122 @@ def test_no_other_file_is_taken_for_features(tmp_path):
     small_net().save(tmp_path / "net.h5")
     with pytest.raises(ValueError, match="expected 'npzf features'"):
         FeatureFile(tmp_path / "net.h5")
+
+
+def test_a_file_written_again_with_the_same_bytes_is_another_one(photos, tmp_path, caplog):
+    extract_features(small_net(), squares(photos), ["fc"], tmp_path / "f.h5")
+    file = photos / "ant" / "03.png"
+    os.utime(file, ns=(0, file.stat().st_mtime_ns + 1))
+    extract_features(small_net(), squares(photos), ["fc"], tmp_path / "f.h5")
+    assert "is of other or changed images: the features are computed again" in caplog.text
+
+
+def test_everything_that_differs_is_said(photos, tmp_path, caplog):
+    extract_features(small_net(), squares(photos), ["fc"], tmp_path / "f.h5")
+    net = small_net()
+    other_net(net, photos)
+    renamed_image(net, photos)
+    extract_features(net, squares(photos), ["relu"], tmp_path / "f.h5", crops=2, average=True)
+    assert "is of another net and other or changed images and other layers or crops: " in caplog.text
+
+
+def test_averages_are_not_taken_for_crops(photos, tmp_path, caplog):
+    kept = extract_features(small_net(), squares(photos), ["fc"], tmp_path / "f.h5", crops=2)
+    mean = extract_features(small_net(), squares(photos), ["fc"], tmp_path / "f.h5", crops=2, average=True)
+    assert "is of other layers or crops: " in caplog.text and (kept.crops, mean.crops) == (2, 1)
+    assert mean.description["crops"] == 2 and mean.description["average"] is True
+    np.testing.assert_allclose(mean.array("fc")[:, 0], kept.array("fc").mean(1), rtol=1e-5)
+
+
+def test_the_old_file_stays_until_the_new_one_is_whole(photos, tmp_path, monkeypatch):
+    path = tmp_path / "f.h5"
+    extract_features(small_net(), squares(photos), ["fc"], path)
+    before = path.read_bytes()
+
+    def stops(self, *batch):
+        signal.raise_signal(signal.SIGINT)
+        add(self, *batch)
+
+    add = module._Collected.add
+    monkeypatch.setattr(module._Collected, "add", stops)
+    with pytest.raises(KeyboardInterrupt, match=r"stopped after 8 images; the same command goes on from there"):
+        extract_features(small_net(), squares(photos), ["relu"], path, batch=8)
+    assert path.read_bytes() == before and path.with_name("f.h5.parts").is_dir()
+    monkeypatch.undo()
+    found = extract_features(small_net(), squares(photos), ["relu"], path, batch=8)
+    whole = extract_features(small_net(), squares(photos), ["relu"], tmp_path / "whole.h5", batch=8)
+    np.testing.assert_array_equal(found.array("relu"), whole.array("relu"))
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["f.h5", "photos", "whole.h5"]
+
+
+@pytest.mark.parametrize("size", [1, 500, 1000])
+def test_the_file_is_the_same_whatever_the_parts(photos, tmp_path, monkeypatch, size):
+    """Also if a part is full with the last batch of all."""
+    whole = extract_features(small_net(), squares(photos), ["a/conv", "fc"], tmp_path / "whole.h5", batch=4)
+    monkeypatch.setattr(parts, "PART_BYTES", size)
+    monkeypatch.setattr(module, "BLOCK", 100)
+    found = extract_features(small_net(), squares(photos), ["a/conv", "fc"], tmp_path / "f.h5", batch=4)
+    for layer in ("a/conv", "fc"):
+        np.testing.assert_array_equal(found.array(layer), whole.array(layer))
+    assert found.decoded.all() and not (tmp_path / "f.h5.parts").exists()
+
+
+def stopped_pass(photos, path, monkeypatch, **options):
+    """A pass over the photos that stops after three batches of four, in three parts."""
+    with monkeypatch.context() as patch:
+        add, done = module._Collected.add, []
+
+        def stops(self, *batch):
+            add(self, *batch)
+            done.append(1)
+            if len(done) == 3:
+                signal.raise_signal(signal.SIGINT)
+
+        patch.setattr(module._Collected, "add", stops)
+        patch.setattr(parts, "PART_BYTES", 1)
+        with pytest.raises(KeyboardInterrupt):
+            extract_features(small_net(), squares(photos), ["fc"], path, batch=4, **options)
+
+
+def seen_by(monkeypatch):
+    """The images that the next passes take in."""
+    seen, add = [], module._Collected.add
+    monkeypatch.setattr(module._Collected, "add", lambda self, *batch: (seen.extend(batch[2].tolist()), add(self, *batch))[1])
+    return seen
+
+
+@pytest.mark.parametrize("damage", [b"", b"damaged", None], ids=["empty", "text", "cut short"])
+def test_a_pass_goes_on_before_a_damaged_part(photos, tmp_path, monkeypatch, damage):
+    stopped_pass(photos, tmp_path / "f.h5", monkeypatch)
+    part = tmp_path / "f.h5.parts" / "0000000004.h5"
+    part.write_bytes(part.read_bytes()[:-100] if damage is None else damage)
+    seen = seen_by(monkeypatch)
+    found = extract_features(small_net(), squares(photos), ["fc"], tmp_path / "f.h5", batch=4)
+    assert seen == list(range(4, COUNT))
+    whole = extract_features(small_net(), squares(photos), ["fc"], tmp_path / "whole.h5", batch=4)
+    np.testing.assert_array_equal(found.array("fc"), whole.array("fc"))
+
+
+@pytest.mark.parametrize("change", [{"dtype": "float16"}, {"crops": 2}, {"batch": 5}, {"net": True}])
+def test_parts_of_another_pass_are_not_used(photos, tmp_path, monkeypatch, change):
+    stopped_pass(photos, tmp_path / "f.h5", monkeypatch)
+    net, seen = small_net(), seen_by(monkeypatch)
+    if change.pop("net", False):
+        other_net(net, photos)
+    extract_features(net, squares(photos), ["fc"], tmp_path / "f.h5", **{"batch": 4} | change)
+    assert seen == list(range(COUNT)) and not (tmp_path / "f.h5.parts").exists()
+
+
+def test_infinite_features_are_refused_as_those(photos, tmp_path):
+    net = small_net()
+    net.parameters["fc/bias"][2] = np.inf
+    with pytest.raises(ValueError, match=r"features of .*00\.png at 'fc' are NaN or infinite") as caught:
+        extract_features(net, squares(photos), ["fc"], tmp_path / "f.h5", dtype="float16")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_in_the_place_of_the_file_is_named_before_any_work(photos, tmp_path, monkeypatch):
+    (tmp_path / "f.h5").mkdir()
+    monkeypatch.setattr(Network, "record", poisoned)
+    with pytest.raises(OSError, match=r"f\.h5 is not a file"):
+        extract_features(small_net(), squares(photos), ["fc"], tmp_path / "f.h5")
