@@ -154,7 +154,8 @@ def _fit_svms(x: np.ndarray, labels: list[np.ndarray], c: float) -> LinearClassi
 
 def _fit_svm(x: np.ndarray, label: np.ndarray, c: float) -> LinearClassifier:
     svm = required("sklearn.svm", "transfer")
-    model = svm.LinearSVC(C=c, dual=True, random_state=0, max_iter=MOST_STEPS)
+    # Not the dual problem: its solver draws from one generator that all threads share, and no two fits would be the same.
+    model = svm.LinearSVC(C=c, dual=False, max_iter=MOST_STEPS)
     model.fit(x, label)
     _say_if_stopped(model, c)
     return LinearClassifier(model.coef_[0], model.intercept_[0], c)

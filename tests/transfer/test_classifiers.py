@@ -165,3 +165,11 @@ def test_few_images_of_many_features_give_weights_of_the_features_type():
         fitted = Problem(x, targets).fit(kind, 2.0)
         assert fitted.weight.shape == (3, 60) and fitted.weight.dtype == fitted.bias.dtype == np.float32 and fitted.c == 2.0
         np.testing.assert_array_equal(fitted.scores(x).argmax(1), targets)
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_svms_of_several_threads_are_the_same_each_time(labels, set_threads):
+    set_threads(4)
+    x, targets = clouds(6, 20, 60, spread=2.0)
+    wanted = np.eye(6, dtype=bool)[targets] if labels else targets
+    assert len({fit_classifier(x, wanted, "svm", 1.0).weight.tobytes() for _ in range(5)}) == 1
