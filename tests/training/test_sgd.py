@@ -33,6 +33,18 @@ def rms(weight):
     return np.sqrt(np.mean(np.square(weight, dtype=np.float64), axis=(1, 2, 3)))
 
 
+def five_steps_are_alike(network, mine, theirs, optimizer):
+    """Both optimizers get the same gradients; the parameters must be the same afterwards."""
+    for step in range(5):
+        give_gradients(network, step)
+        for name, gradient in network.gradients.items():
+            theirs[name].grad = torch.tensor(gradient)
+        mine.step()
+        optimizer.step()
+    for name, parameter in network.parameters.items():
+        close(parameter, theirs[name].detach(), 1e-12)
+
+
 @pytest.mark.parametrize("number", [1, 3])
 @pytest.mark.parametrize(("momentum", "decay"), [(0.0, 0.0), (0.9, 0.0), (0.9, 0.05), (0.5, 1.0)])
 @pytest.mark.parametrize("ops", ["fast", "plain"])
@@ -45,14 +57,7 @@ def test_equals_torch(monkeypatch, set_threads, ops, number, momentum, decay):
     mine = sgd.SGD(network, 0.1, momentum, decay, filter_rms=None)
     theirs = {name: torch.nn.Parameter(torch.tensor(p)) for name, p in network.parameters.items()}
     optimizer = torch.optim.SGD(theirs.values(), 0.1, momentum, weight_decay=decay)
-    for step in range(5):
-        give_gradients(network, step)
-        for name, gradient in network.gradients.items():
-            theirs[name].grad = torch.tensor(gradient)
-        mine.step()
-        optimizer.step()
-    for name, parameter in network.parameters.items():
-        close(parameter, theirs[name].detach(), 1e-12)
+    five_steps_are_alike(network, mine, theirs, optimizer)
 
 
 def test_a_large_layer_is_moved_everywhere():
@@ -133,14 +138,7 @@ def test_rates_of_layers_equal_torch_with_a_rate_for_each_group():
     rates = {"fc": 1.0, "conv1": 0.03, "conv2": 0.1}
     groups = [{"params": [theirs[f"{name}/weight"], theirs[f"{name}/bias"]], "lr": rate} for name, rate in rates.items()]
     optimizer = torch.optim.SGD(groups, 0.1, 0.9, weight_decay=0.05)
-    for step in range(5):
-        give_gradients(network, step)
-        for name, gradient in network.gradients.items():
-            theirs[name].grad = torch.tensor(gradient)
-        mine.step()
-        optimizer.step()
-    for name, parameter in network.parameters.items():
-        close(parameter, theirs[name].detach(), 1e-12)
+    five_steps_are_alike(network, mine, theirs, optimizer)
 
 
 def test_a_layer_of_rate_0_is_neither_moved_nor_decayed_nor_clipped():

@@ -1,35 +1,19 @@
-"""Training: a frozen run, resuming bit by bit wherever it stopped, the log, and what is refused or survives."""
+"""Training: a frozen run, the log, and what is refused or survives."""
 
 import csv
-import json
 import logging
 import math
-import os
-import signal
 
-import h5py
 import numpy as np
 import pytest
-from tiny_training import Pictures, make, refused, resume, squares, tiny
+from tiny_training import Pictures, everything, make, refused, resume, squares, tiny
 
 import npzf
 from npzf import layers
 from npzf.data import SquareImages
 from npzf.network import Network
-from npzf.training import Diverged, Trainer, evaluate, trainer
+from npzf.training import Diverged, evaluate, trainer
 from npzf.training.checks import warn_if_at_chance
-
-
-def everything(path):
-    """All that a checkpoint holds, but for the seconds it took."""
-    with h5py.File(path) as file:
-        arrays = {}
-        file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-        state = json.loads(file["training"].attrs["state"])
-        state["epoch_totals"].pop("seconds")
-        for row in state["log_rows"]:
-            row.pop("images_per_second")
-        return {name: np.asarray(value).tobytes() for name, value in arrays.items()}, state
 
 
 def record(monkeypatch):
@@ -71,144 +55,6 @@ def test_the_net_learns(tmp_path):
     made.run()
     assert made.log_rows[0]["validation_error"] > 10 and made.log_rows[-1]["validation_error"] == 0
     assert made.log_rows[-1]["train_loss"] < made.log_rows[0]["train_loss"] / 3
-
-
-def interrupt(monkeypatch, batch, number=signal.SIGINT):
-    """Sends this process a signal during its batch of that number, counted from 1 over all epochs."""
-    original, seen = Trainer._step, []
-
-    def step(self, x, *labels):
-        seen.append(len(x))
-        if len(seen) == batch:
-            os.kill(os.getpid(), number)
-        original(self, x, *labels)
-
-    monkeypatch.setattr(Trainer, "_step", step)
-
-
-@pytest.mark.parametrize(("batch", "place"), [(1, (0, 1)), (5, (0, 5)), (8, (1, 3)), (15, (2, 5))])
-def test_interrupted_and_resumed_equals_uninterrupted_bit_by_bit(monkeypatch, tmp_path, uninterrupted, batch, place):
-    """Before the end of an epoch, and right at it; the net has dropout, the optimizer momentum, the rate a plateau."""
-    with monkeypatch.context() as patch:
-        interrupt(patch, batch)
-        with pytest.raises(KeyboardInterrupt, match=f"stopped in epoch {place[0] + 1} after batch {place[1]}"):
-            make(tmp_path).run()
-    again = resume(tmp_path)
-    assert (again.epoch, again.batch) == place
-    again.run()
-    for file in ("checkpoint.h5", "best.h5"):
-        assert everything(tmp_path / file) == everything(uninterrupted / file)
-
-
-def test_a_termination_signal_saves_too_and_the_handlers_are_given_back(monkeypatch, tmp_path):
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    interrupt(monkeypatch, 2, signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt, match="after batch 2"):
-        make(tmp_path).run()
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-    assert resume(tmp_path).batch == 2
-
-
-def test_resumed_after_a_crash_from_the_last_checkpoint_inside_the_epoch(monkeypatch, tmp_path, uninterrupted):
-    original = Trainer.save
-
-    def save_and_crash(self, path):
-        original(self, path)
-        if (self.epoch, self.batch) == (1, 4):
-            raise MemoryError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "save", save_and_crash)
-        with pytest.raises(MemoryError):
-            make(tmp_path, save_every=2).run()
-    again = resume(tmp_path)
-    assert (again.epoch, again.batch) == (1, 4)
-    again.run()
-    (arrays, state), (expected, expected_state) = (everything(f / "checkpoint.h5") for f in (tmp_path, uninterrupted))
-    assert arrays == expected
-    state["config"].pop("save_every"), expected_state["config"].pop("save_every")
-    assert state == expected_state
-
-
-def test_more_epochs_after_the_end_equal_as_many_at_once(tmp_path, uninterrupted):
-    make(tmp_path, epochs=1).run()
-    resume(tmp_path, epochs=3).run()
-    assert everything(tmp_path / "checkpoint.h5") == everything(uninterrupted / "checkpoint.h5")
-    assert (tmp_path / "log.csv").read_text().count("\n") == 4
-
-
-FINE = {"freeze": "norm1", "rates": {"fc3": 10.0, "fc2": 0.5}}
-
-
-def test_frozen_and_with_rates_of_layers_interrupted_and_resumed_equals_uninterrupted(monkeypatch, tmp_path):
-    make(tmp_path / "whole", **FINE).run()
-    with monkeypatch.context() as patch:
-        interrupt(patch, 8)
-        with pytest.raises(KeyboardInterrupt):
-            make(tmp_path / "two", **FINE).run()
-    again = resume(tmp_path / "two")
-    assert (again.config.freeze, again.config.rates) == ("norm1", FINE["rates"])
-    again.run()
-    for file in ("checkpoint.h5", "best.h5"):
-        assert everything(tmp_path / "two" / file) == everything(tmp_path / "whole" / file)
-    start = tiny().parameters
-    for name, value in again.net.parameters.items():
-        assert (value.tobytes() == start[name].tobytes()) == name.startswith("conv1")
-
-
-@pytest.mark.parametrize("frozen", [{"freeze": "conv1"}, {"rates": {"conv1": 0}}])
-def test_a_frozen_layer_keeps_the_others_bits(tmp_path, frozen, monkeypatch):
-    """The first step moves the layers above as it does without freezing."""
-    steps = []
-    for options in ({}, frozen):
-        made = make(tmp_path / str(len(options)), epochs=1, batch=30, **options)  # one batch
-        made.run()
-        steps.append(made.net.parameters)
-    for name in steps[0]:
-        assert (steps[0][name].tobytes() == steps[1][name].tobytes()) == (not name.startswith("conv1"))
-
-
-def test_what_is_frozen_takes_no_time(monkeypatch, tmp_path):
-    monkeypatch.setattr(layers.Conv, "parameter_gradients", None)
-    make(tmp_path, epochs=1, freeze="conv1").run()
-
-
-def test_the_rates_of_layers_are_used(tmp_path):
-    one, other = (make(tmp_path / name, epochs=1, batch=30, decay=0.0, **o) for name, o in (("a", {}), ("b", FINE)))
-    for made in (one, other):
-        made.run()
-    start = tiny().parameters["fc3/weight"]
-    moved = [made.net.parameters["fc3/weight"] - start for made in (one, other)]
-    np.testing.assert_allclose(moved[1], 10 * moved[0], rtol=1e-9, atol=1e-14)
-
-
-def test_a_cosine_interrupted_and_resumed_equals_uninterrupted_bit_by_bit(monkeypatch, tmp_path):
-    make(tmp_path / "whole", schedule="cosine").run()
-    with monkeypatch.context() as patch:
-        interrupt(patch, 8)
-        with pytest.raises(KeyboardInterrupt):
-            make(tmp_path / "two", schedule="cosine").run()
-    resume(tmp_path / "two").run()
-    for file in ("checkpoint.h5", "best.h5"):
-        assert everything(tmp_path / "two" / file) == everything(tmp_path / "whole" / file)
-    rates = [row["rate"] for row in everything(tmp_path / "two" / "checkpoint.h5")[1]["log_rows"]]
-    assert rates == pytest.approx([0.02, 0.015, 0.005])
-
-
-def test_a_cosine_falls_without_a_word(tmp_path, caplog):
-    with caplog.at_level(logging.INFO, "npzf"):
-        make(tmp_path, schedule="cosine").run()
-    lines = [message for message in caplog.messages if message.startswith("epoch")]
-    assert len(lines) == 3 and "rate" not in "".join(lines)
-
-
-def test_more_epochs_stretch_the_cosine_of_a_run_that_is_over(tmp_path):
-    make(tmp_path, epochs=1, schedule="cosine").run()
-    again = resume(tmp_path, epochs=2)
-    again.run()
-    assert [row["rate"] for row in again.log_rows] == pytest.approx([0.02, 0.01])
-    best = min(row["validation_error"] for row in again.log_rows)
-    assert again.schedule.best == best == resume(tmp_path).schedule.best
 
 
 def test_the_run_depends_on_its_seed(tmp_path, uninterrupted):
