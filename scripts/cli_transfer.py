@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,28 +15,18 @@ import npzf
 from npzf.data import ClassFolders, ImageSet, SquareImages, check_takes_images, resized_side
 from npzf.interop.packages import required
 from npzf.render import result_figure
-from npzf.training import TrainingConfig
 from npzf.transfer import (
     KINDS,
-    Cell,
     FeatureFile,
     Protocol,
     Result,
-    ResultFile,
     Setting,
-    Split,
     Table,
-    cell,
     default_layer,
-    evaluate_protocol,
     extract_features,
     random_split,
     read_overlap,
-    read_split,
-    result_key,
-    split_identity,
     with_pooled,
-    write_splits,
 )
 
 BACKGROUND = ("BACKGROUND_Google", "257.clutter")  # of Caltech-101 and of Caltech-256
@@ -81,12 +71,19 @@ def add_features(options: argparse.ArgumentParser, layers: str, *, squash: bool)
     cli.add_batch(group, 32, "crops in one pass")
 
 
+def add_folder(options: argparse.ArgumentParser) -> None:
+    options.add_argument("images", help="folder of class folders")
+
+
 def add_classifier(options: argparse.ArgumentParser, default: str) -> None:
     words = f"one linear SVM a class, or softmax regression (default {default})"
     options.add_argument("--classifier", choices=KINDS, default=default, help=words)
-    options.add_argument(
-        "--c", nargs="+", type=float, metavar="C", help="weights of the errors that are tried out on the training images alone"
-    )
+    add_c(options)
+
+
+def add_c(options: argparse.ArgumentParser) -> None:
+    words = "weights of the errors that are tried out on the training images alone"
+    options.add_argument("--c", nargs="+", type=float, metavar="C", help=words)
 
 
 def add_protocol(options: argparse.ArgumentParser, counts: Sequence[int]) -> None:
@@ -158,120 +155,6 @@ def protocol(args: argparse.Namespace, images: ImageSet, features: FeatureFile) 
     return made
 
 
-def add_table_by_counts(options: argparse.ArgumentParser, counts: Sequence[int], out: str) -> None:
-    """The options of Tables 4 and 5."""
-    cli.add_net(options)
-    options.add_argument("images", help="folder of class folders")
-    options.add_argument(
-        "--classifiers", nargs="+", choices=KINDS, default=["softmax", "svm"], help="on the features (default both)"
-    )
-    options.add_argument("--c", nargs="+", type=float, metavar="C", help="values tried out on the training images alone")
-    group = options.add_argument_group("from scratch")
-    group.add_argument("--scratch", action="store_true", help="train the same net from new weights on each split, too")
-    group.add_argument("--epochs", type=int, default=40, help="of that training (default 40)")
-    group.add_argument("--rate", type=float, default=1e-2, help="learning rate, which falls along a cosine (default 0.01)")
-    group.add_argument("--decay", type=float, default=5e-4, help="weight decay (default 0.0005)")
-    group.add_argument("--scratch-batch", type=int, default=32, metavar="N", help="images a step (default 32)")
-    group.add_argument("--scratch-folds", type=int, metavar="N", help="only the first so many splits (default all)")
-    add_features(options, "what the net's classifier is given", squash=True)
-    group = options.add_argument_group("splits of others, instead of random ones")
-    words = "as npzf or others wrote them: train or test, a tab and a path in each line; or JSON with lists train and test"
-    group.add_argument("--split-files", nargs="+", metavar="FILE", help=words)
-    group.add_argument("--split-lists", nargs=2, metavar=("TRAIN", "TEST"), help="one split, a list of paths for each part")
-    add_protocol(options, counts)
-    cli.add_out(options, out)
-
-
-def table_by_counts(
-    args: argparse.Namespace, name: str, title: str, paper: Mapping[str, Mapping[int, tuple[float, float | None]]]
-) -> None:
-    """Table 4 or 5: a row for each classifier, one from scratch if asked for, and the paper's."""
-    check(args)
-    images = class_folders(args)
-    given = given_splits(args, images)
-    found = source(args, images)
-    if given:
-        table_of_given_splits(args, found, given, name, title)
-        return
-    splits = protocol(args, images, found.features)
-    write_splits(Path(args.out) / "splits", found.features, splits, args.images)
-    results = ResultFile(Path(args.out) / "results.json")
-    counts = splits.per_class
-    table = Table(f"{title}: {Path(args.images).name}", "training images a class", tuple(map(str, counts)))
-    net = Path(args.net).name
-    if args.scratch:
-        cells = from_scratch(args, images, splits, found.features, results)
-        table.add(f"{net}, from scratch", [cells[count] for count in counts])
-    for kind in args.classifiers:
-        print(f"{kind} on {' '.join(found.layers)}", flush=True)
-        cells = evaluate_protocol(found.features, setting(args, found.layers, kind), splits, results, announce)
-        table.add(f"{net}, {kind} on {' '.join(found.layers)}", [cells[count] for count in counts])
-    for label, numbers in paper.items():
-        table.add(label, [Cell(*numbers[count]) if count in numbers else None for count in counts])
-    finish(args, table, name)
-
-
-def given_splits(args: argparse.Namespace, images: ImageSet) -> list[Split]:
-    """The splits that files name; ValueError, before any work, for images that there are not, or with --scratch."""
-    names = [images.name(i) for i in range(len(images))]
-    splits = [read_split(path, names) for path in args.split_files or ()]
-    if args.split_lists:
-        splits.append(read_split(args.split_lists[0], names, args.split_lists[1]))
-    if splits and (args.scratch or args.without):
-        raise ValueError("--scratch and --without are for random splits, expected neither with splits from files")
-    return splits
-
-
-def table_of_given_splits(args: argparse.Namespace, found: Source, splits: list[Split], name: str, title: str) -> None:
-    """A row for each classifier, over splits that others have chosen."""
-    results = ResultFile(Path(args.out) / "results.json")
-    table = Table(f"{title}: {Path(args.images).name}", "splits", (f"{len(splits)} given",))
-    for kind in args.classifiers:
-        judged = [
-            results.evaluate(found.features, setting(args, found.layers, kind), split, number)
-            for number, split in enumerate(splits)
-        ]
-        over = cell([result.accuracy for result in judged], sum(result.seconds for result in judged))
-        table.add(f"{Path(args.net).name}, {kind} on {' '.join(found.layers)}", [over])
-    finish(args, table, name)
-
-
-def from_scratch(
-    args: argparse.Namespace, images: ImageSet, splits: Protocol, features: FeatureFile, results: ResultFile
-) -> dict[int, Cell]:
-    """Training images a class -> accuracy of the net trained from new weights on each split."""
-    from npzf.transfer.scratch import scratch_accuracy
-
-    net = cli.load_net(args)
-    side = resized_side(net) if args.resize is None else args.resize
-    squares = SquareImages(images, side, channels=net.input_shape[2], squash=args.fit == "squash")
-    cells = {}
-    for per_class in splits.per_class:
-        found = []
-        for seed in splits.seeds[: args.scratch_folds]:
-            config = TrainingConfig(
-                epochs=args.epochs,
-                batch=args.scratch_batch,
-                rate=args.rate,
-                decay=args.decay,
-                filter_rms=None,
-                schedule="cosine",
-                seed=seed,
-            )
-            split = splits.split(features, per_class, seed)
-            parts = ("scratch", features.identity["net"], features.identity["images"], config, side, *split_identity(split))
-            # The key tells apart what trainings depend on: none goes on where another one stopped.
-            folder = Path(args.out) / "scratch" / f"{per_class}-a-class-seed-{seed}-{result_key(parts)[:8]}"
-
-            def compute(split: Split = split, folder: Path = folder, config: TrainingConfig = config) -> Result:
-                return scratch_accuracy(net, squares, split, folder, config)
-
-            found.append(results.known(parts, compute))
-            announce(per_class, seed, found[-1])
-        cells[per_class] = cell([result.accuracy for result in found], sum(result.seconds for result in found))
-    return cells
-
-
 def announce(per_class: int, seed: int, result: Result) -> None:
     """Prints what one split gave."""
     words = f"{per_class} a class, seed {seed}: {result.accuracy:.1f} %"
@@ -290,7 +173,7 @@ def finish(args: argparse.Namespace, table: Table, name: str, **options: Any) ->
 
 
 def processor() -> str:
-    """The processor's name and how many of its cores are used."""
+    """How many processors the machine has, and their name."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{len(names)} x {names[0]}" if names else "an unknown processor"

@@ -45,7 +45,7 @@ def main(args: argparse.Namespace) -> None:
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("figure9", __doc__, "alexnet 101_ObjectCategories --paper 101 --out runs/figure9")
     cli.add_net(made)
-    made.add_argument("images", help="folder of class folders")
+    cli_transfer.add_folder(made)
     cli_transfer.add_features(made, "what the net's classifier is given", squash=True)
     cli_transfer.add_classifier(made, "svm")
     cli_transfer.add_protocol(made, COUNTS)

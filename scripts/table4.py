@@ -10,18 +10,18 @@ from __future__ import annotations
 import argparse
 
 import cli
-import cli_transfer
+import cli_tables
 
 from npzf.transfer.paper import TABLE_4
 
 
 def main(args: argparse.Namespace) -> None:
-    cli_transfer.table_by_counts(args, "table4", "Table 4", TABLE_4)
+    cli_tables.print_table(args, "table4", "Table 4", TABLE_4)
 
 
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("table4", __doc__, "alexnet 101_ObjectCategories --out runs/table4")
-    cli_transfer.add_table_by_counts(made, (15, 30), "runs/table4")
+    cli_tables.add_options(made, (15, 30), "runs/table4")
     return made
 
 

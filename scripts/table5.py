@@ -10,18 +10,18 @@ from __future__ import annotations
 import argparse
 
 import cli
-import cli_transfer
+import cli_tables
 
 from npzf.transfer.paper import TABLE_5
 
 
 def main(args: argparse.Namespace) -> None:
-    cli_transfer.table_by_counts(args, "table5", "Table 5", TABLE_5)
+    cli_tables.print_table(args, "table5", "Table 5", TABLE_5)
 
 
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("table5", __doc__, "alexnet 256_ObjectCategories --out runs/table5")
-    cli_transfer.add_table_by_counts(made, (15, 30, 45, 60), "runs/table5")
+    cli_tables.add_options(made, (15, 30, 45, 60), "runs/table5")
     return made
 
 

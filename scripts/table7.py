@@ -45,11 +45,11 @@ def main(args: argparse.Namespace) -> None:
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("table7", __doc__, "alexnet 101_ObjectCategories --out runs/table7")
     cli.add_net(made)
-    made.add_argument("images", help="folder of class folders")
+    cli_transfer.add_folder(made)
     cli_transfer.add_features(made, "the highest of each of the net's layers 1, 2, ...", squash=True)
     words = "classifiers on each layer (default both)"
     made.add_argument("--classifiers", nargs="+", choices=["svm", "softmax"], default=["svm", "softmax"], help=words)
-    made.add_argument("--c", nargs="+", type=float, metavar="C", help="values tried out on the training images alone")
+    cli_transfer.add_c(made)
     cli_transfer.add_protocol(made, (30,))
     cli.add_out(made, "runs/table7")
     return made

@@ -9,8 +9,6 @@ run goes on with the same command.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import shlex
 from pathlib import Path
 
@@ -22,8 +20,9 @@ from tqdm import tqdm
 import npzf
 from npzf.data import ClassFolders, centre_crop
 from npzf.render import confusion_figure, mistakes_figure, result_figure
-from npzf.storage.atomic import atomic_write_bytes
+from npzf.storage.atomic import atomic_write_csv
 from npzf.transfer import (
+    Cell,
     LinearClassifier,
     Protocol,
     ResultFile,
@@ -35,7 +34,6 @@ from npzf.transfer import (
     evaluate_split,
     fit_split,
     scores_of,
-    summary,
     with_classifier,
 )
 
@@ -88,7 +86,7 @@ def cross_validated(source: cli_transfer.Source, setting: Setting, folds: int, s
         outcome = evaluate_split(features, setting, type(split)(kept[split.train], kept[split.test]), seed=seed)
         scores[outcome.test] = outcome.scores
         accuracies.append(outcome.accuracy)
-    over = summary(accuracies)
+    over = Cell.over(accuracies)
     print(f"accuracy in cross-validation, mean over classes: {over} % ({folds} folds)")
     return scores
 
@@ -104,11 +102,11 @@ def report(args: argparse.Namespace, source: cli_transfer.Source, scores: np.nda
     table = confusion_matrix(answers, targets, len(features.classes))
     print(confusion_figure(table, features.classes, out / "confusion.png"))
     counts = [[name, *row] for name, row in zip(features.classes, table.tolist(), strict=True)]
-    write_rows(out / "confusion.csv", [["class", *features.classes], *counts])
+    print(atomic_write_csv(out / "confusion.csv", [["class", *features.classes], *counts]))
     margin = scores[known, answers] - scores[known, targets]
     judged = zip(known, targets, answers, margin, strict=True)
     rows = [[features.names[i], features.classes[t], features.classes[a], f"{m:.4f}"] for i, t, a, m in judged]
-    write_rows(out / "answers.csv", [["image", "class", "answer", "margin"], *rows])
+    print(atomic_write_csv(out / "answers.csv", [["image", "class", "answer", "margin"], *rows]))
     worst = np.argsort(-margin, kind="stable")[: min(MISTAKES, int((~right).sum()))]
     if not len(worst):
         (out / "mistakes.png").unlink(missing_ok=True)  # of an earlier run
@@ -146,16 +144,10 @@ def check_scores(net: npzf.Network, source: cli_transfer.Source, setting: Settin
     print(f"scores of the net and of the classifier differ by at most {difference:.1g}")
 
 
-def write_rows(path: Path, rows: list[list]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    print(atomic_write_bytes(path, text.getvalue().encode()))
-
-
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("transfer", __doc__, "alexnet photos --out runs/transfer")
     cli.add_net(made)
-    made.add_argument("images", help="folder of class folders")
+    cli_transfer.add_folder(made)
     cli_transfer.add_features(made, "what the net's classifier is given", squash=False)
     cli_transfer.add_classifier(made, "svm")
     made.add_argument("--folds", type=int, default=5, help="of the cross-validation (default 5)")

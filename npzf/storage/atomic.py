@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 
 @contextlib.contextmanager
@@ -39,3 +41,13 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> Path:
     with atomic_write(path) as file:
         file.write(data)
     return Path(path)
+
+
+def atomic_write_csv(path: str | Path, rows: Iterable[Sequence[Any]]) -> Path:
+    """Puts these rows in the place of path, as CSV in UTF-8, and returns it; OSError as atomic_write.
+
+    Names of files may be any bytes: what is no UTF-8 is written as it was.
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return atomic_write_bytes(path, text.getvalue().encode(errors="surrogateescape"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import math
 import time
@@ -17,7 +15,7 @@ from tqdm import tqdm
 from npzf.backend import prefetch_to_device
 from npzf.data import ImageSet, SquareImages, TrainingBatches, counted_labels, fit_to_net, one_class_each
 from npzf.network import Network
-from npzf.storage.atomic import atomic_write_bytes
+from npzf.storage.atomic import atomic_write_csv
 from npzf.sweep import Signals
 from npzf.training import checkpoint
 from npzf.training.checks import Diverged, check_classes, warn_if_at_chance
@@ -171,7 +169,7 @@ class Trainer:
         self.save(self.path)
         if better:
             self.save(self.folder / "best.h5")
-        write_csv(self.folder / "log.csv", self.log_rows)
+        atomic_write_csv(self.folder / "log.csv", [list(self.log_rows[0]), *(list(row.values()) for row in self.log_rows)])
         log.info(
             "epoch %d/%d: loss %.3f, error %.1f %%; validation loss %.3f, error %.1f %%; %.0f images/s%s",
             *(self.epoch, self.config.epochs, loss, error, score.loss, score.error, row["images_per_second"]),
@@ -212,12 +210,3 @@ class Trainer:
 def new_totals() -> dict[str, float]:
     """Sums over the images of an epoch that begins: losses in nats, wrong predictions, images, seconds of computation."""
     return {"loss": 0.0, "wrong": 0, "images": 0, "seconds": 0.0}
-
-
-def write_csv(path: Path, rows: list[dict[str, float]]) -> None:
-    """Writes rows with the same keys as a table with a header, whole or not at all."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    atomic_write_bytes(path, text.getvalue().encode())

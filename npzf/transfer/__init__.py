@@ -23,15 +23,14 @@ from npzf.transfer.evaluation import (
     fit_split,
     mean_class_accuracy,
     scores_of,
-    summary,
 )
 from npzf.transfer.feature_file import FeatureFile
 from npzf.transfer.feature_net import default_layer, layers_of_table_7, with_classifier, with_pooled
 from npzf.transfer.features import extract_features
-from npzf.transfer.labels import fit_labels, label_scores
+from npzf.transfer.labels import fit_labels
 from npzf.transfer.overlap import Pair, near_duplicates, overlapping
 from npzf.transfer.overlap_file import read_overlap, write_overlap
-from npzf.transfer.protocol import Protocol, Result, ResultFile, cell, evaluate_protocol, result_key, split_identity, write_splits
+from npzf.transfer.protocol import Protocol, Result, ResultFile, evaluate_protocol, result_key, split_identity, write_splits
 from npzf.transfer.splits import Split, cross_validation, random_split, read_split, write_split
 from npzf.transfer.tables import Cell, Table
 
@@ -49,7 +48,6 @@ __all__ = [
     "Setting",
     "Split",
     "Table",
-    "cell",
     "choose_c",
     "confusion_matrix",
     "cross_validation",
@@ -61,7 +59,6 @@ __all__ = [
     "fit_classifier",
     "fit_labels",
     "fit_split",
-    "label_scores",
     "layers_of_table_7",
     "mean_class_accuracy",
     "near_duplicates",
@@ -72,7 +69,6 @@ __all__ = [
     "result_key",
     "scores_of",
     "split_identity",
-    "summary",
     "with_classifier",
     "with_pooled",
     "write_overlap",

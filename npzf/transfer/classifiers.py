@@ -36,6 +36,10 @@ class LinearClassifier:
         """x (N, F) -> scores (N, classes): the SVM's decision values, or scores before the softmax."""
         return x @ self.weight.T + self.bias
 
+    def mean_scores(self, rows: np.ndarray) -> np.ndarray:
+        """Features of images' crops (n, crops, F) -> scores (n, classes), averaged over the crops."""
+        return self.scores(rows.reshape(-1, rows.shape[2])).reshape(*rows.shape[:2], -1).mean(1)
+
 
 def fit_classifier(x: np.ndarray, targets: np.ndarray, kind: str = "svm", c: float = 1.0) -> LinearClassifier:
     """Fits scikit-learn's LinearSVC, one class against the rest, or LogisticRegression, a softmax over all classes.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +12,6 @@ from npzf.transfer.feature_file import FeatureFile
 from npzf.transfer.splits import Split
 
 BLOCK = 2**27  # bytes of features that are scored at once
-
-log = logging.getLogger("npzf")
 
 
 @dataclass(frozen=True)
@@ -40,24 +36,6 @@ class Outcome:
     scores: np.ndarray
     test: np.ndarray
     seconds: float
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Mean and standard deviation (of a sample) over splits, in percent, and how many they were."""
-
-    mean: float
-    deviation: float
-    splits: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:.1f} +- {self.deviation:.1f}"
-
-
-def summary(accuracies: Sequence[float]) -> Summary:
-    """Their mean and deviation; a single one deviates by nothing."""
-    deviation = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else 0.0
-    return Summary(float(np.mean(accuracies)), deviation, len(accuracies))
 
 
 def example_rows(features: FeatureFile, setting: Setting, indices: np.ndarray) -> np.ndarray:
@@ -86,12 +64,7 @@ def scores_of(features: FeatureFile, setting: Setting, classifier: LinearClassif
     """Scores of these images (n,), averaged over their crops: (n, classes), a block of images at a time."""
     width = classifier.weight.shape[1] * features.crops * 4
     blocks = np.array_split(indices, min(max(1, len(indices) * width // BLOCK), max(1, len(indices))))
-    return np.concatenate([_block_scores(example_rows(features, setting, block), classifier) for block in blocks])
-
-
-def _block_scores(rows: np.ndarray, classifier: LinearClassifier) -> np.ndarray:
-    scores = classifier.scores(rows.reshape(-1, rows.shape[2]))
-    return scores.reshape(*rows.shape[:2], -1).mean(1)
+    return np.concatenate([classifier.mean_scores(example_rows(features, setting, block)) for block in blocks])
 
 
 def evaluate_split(features: FeatureFile, setting: Setting, split: Split, *, seed: int = 0) -> Outcome:
@@ -102,21 +75,6 @@ def evaluate_split(features: FeatureFile, setting: Setting, split: Split, *, see
     scores = scores_of(features, setting, classifier, test)
     accuracy = mean_class_accuracy(scores.argmax(1), features.targets[test], len(features.classes))
     return Outcome(accuracy, classifier.c, scores, test, time.perf_counter() - start)
-
-
-def evaluate_splits(
-    features: FeatureFile,
-    setting: Setting,
-    splits: Sequence[Split],
-    each: Callable[[int, Outcome], None] | None = None,
-) -> tuple[Summary, list[Outcome]]:
-    """Evaluates split by split, calling each(number, outcome); the summary and all outcomes."""
-    outcomes = []
-    for number, split in enumerate(splits):
-        outcomes.append(evaluate_split(features, setting, split, seed=number))
-        if each:
-            each(number, outcomes[-1])
-    return summary([outcome.accuracy for outcome in outcomes]), outcomes
 
 
 def mean_class_accuracy(predictions: np.ndarray, targets: np.ndarray, classes: int) -> float:

@@ -35,7 +35,7 @@ class FeatureFile:
         with hdf5.read(path, KIND) as file:
             self.identity = {key: str(file.attrs[key]) for key in ("net", "images", "choice")}
             self.description: dict[str, Any] = json.loads(file.attrs["description"])
-            self.names = tuple(name.decode() for name in file["names"][()])
+            self.names = tuple(name.decode(errors="surrogateescape") for name in file["names"][()])
             self.targets: np.ndarray = file["targets"][()]
             self.decoded: np.ndarray = file["decoded"][()].astype(bool)
             self.classes: tuple[str, ...] = tuple(json.loads(file["classes"][()]))

@@ -42,11 +42,6 @@ def fit_labels(
     return _fit(rows, targets, counted, kind, (c,))[0]
 
 
-def label_scores(rows: np.ndarray, classifier: LinearClassifier) -> np.ndarray:
-    """Features of images' crops (n, crops, F) -> scores (n, classes), averaged over the crops."""
-    return classifier.scores(rows.reshape(-1, rows.shape[2])).reshape(*rows.shape[:2], -1).mean(1)
-
-
 def _fit(rows: np.ndarray, targets: np.ndarray, counted: np.ndarray, kind: str, grid: Sequence[float]) -> list[LinearClassifier]:
     """Classifiers of all labels for each C."""
     x, crops = rows.reshape(-1, rows.shape[2]), rows.shape[1]
@@ -78,7 +73,7 @@ def _best_c(rows: np.ndarray, targets: np.ndarray, counted: np.ndarray, kind: st
         tried += 1
         fitted = _fit(rows[train], targets[np.ix_(train, usable)], counted[np.ix_(train, usable)], kind, grid)
         for k, classifier in enumerate(fitted):
-            scores = label_scores(rows[test], classifier)
+            scores = classifier.mean_scores(rows[test])
             totals[k] += np.mean(
                 [
                     average_precision(scores[:, column], targets[test, label], ignored=~counted[test, label])

@@ -12,11 +12,10 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from npzf.data import ImageSet
-from npzf.storage.atomic import atomic_write_bytes
+from npzf.storage.atomic import atomic_write_csv
 from npzf.transfer.overlap import Pair
 
 COLUMNS = ("target", "pretraining", "similarity", "mirrored")
-ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}  # a file's name may be any bytes
 
 
 def write_overlap(path: str | Path, pairs: Sequence[Pair], target_images: ImageSet, pretraining_images: ImageSet) -> Path:
@@ -26,13 +25,11 @@ def write_overlap(path: str | Path, pairs: Sequence[Pair], target_images: ImageS
     the file is read.
     """
     names, others = short_names(target_images), short_names(pretraining_images)
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    for pair in pairs:
-        similarity, mirrored = f"{pair.similarity:.4f}", "yes" if pair.mirrored else "no"
-        rows.writerow((names[pair.target_index], others[pair.pretraining_index], similarity, mirrored))
-    return atomic_write_bytes(path, text.getvalue().encode(**ENCODING))
+    rows = [
+        (names[pair.target_index], others[pair.pretraining_index], f"{pair.similarity:.4f}", "yes" if pair.mirrored else "no")
+        for pair in pairs
+    ]
+    return atomic_write_csv(path, [COLUMNS, *rows])
 
 
 def read_overlap(path: str | Path, images: ImageSet) -> np.ndarray:
@@ -43,7 +40,7 @@ def read_overlap(path: str | Path, images: ImageSet) -> np.ndarray:
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} does not exist, expected a .csv file that npzf overlap has written")
-    rows = csv.DictReader(io.StringIO(Path(path).read_bytes().decode(**ENCODING), newline=""))
+    rows = csv.DictReader(io.StringIO(Path(path).read_bytes().decode(errors="surrogateescape"), newline=""))
     try:
         if "target" not in (rows.fieldnames or ()):
             raise ValueError("no column target")

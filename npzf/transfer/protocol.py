@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from npzf.storage.atomic import atomic_write_bytes
-from npzf.transfer.evaluation import Setting, evaluate_split, summary
+from npzf.transfer.evaluation import Setting, evaluate_split
 from npzf.transfer.feature_file import FeatureFile
 from npzf.transfer.splits import MOST_TEST, Split, random_split, write_split
 from npzf.transfer.tables import Cell
@@ -117,14 +117,8 @@ def evaluate_protocol(
             found.append(results.evaluate(features, setting, protocol.split(features, per_class, seed), seed))
             if each:
                 each(per_class, seed, found[-1])
-        cells[per_class] = cell([result.accuracy for result in found], sum(result.seconds for result in found))
+        cells[per_class] = Cell.over([result.accuracy for result in found], sum(result.seconds for result in found))
     return cells
-
-
-def cell(accuracies: Sequence[float], seconds: float) -> Cell:
-    """Mean and deviation over splits; a single one has none."""
-    over = summary(accuracies)
-    return Cell(over.mean, over.deviation if over.splits > 1 else None, over.splits, seconds)
 
 
 def write_splits(folder: str | Path, features: FeatureFile, protocol: Protocol, root: str | Path = "") -> None:

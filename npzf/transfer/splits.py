@@ -72,7 +72,7 @@ def cross_validation(targets: np.ndarray, folds: int, seed: int = 0) -> list[Spl
 def write_split(path: str | Path, split: Split, names: Sequence[str], root: str | Path = "") -> Path:
     """Writes a split as text, one image a line: train or test, a tab, its path below root."""
     lines = [f"{part}\t{_below(names[i], root)}" for part in PARTS for i in getattr(split, part)]
-    return atomic_write_bytes(path, "\n".join([*lines, ""]).encode())
+    return atomic_write_bytes(path, "\n".join([*lines, ""]).encode(errors="surrogateescape"))
 
 
 def read_split(path: str | Path, names: Sequence[str], test_path: str | Path | None = None) -> Split:

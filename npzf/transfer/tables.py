@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from npzf.storage.atomic import atomic_write_bytes
+import numpy as np
+
+from npzf.storage.atomic import atomic_write_csv
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,12 @@ class Cell:
     deviation: float | None = None
     splits: int | None = None
     seconds: float | None = None
+
+    @classmethod
+    def over(cls, percents: Sequence[float], seconds: float | None = None) -> Cell:
+        """Mean and deviation (of a sample) over splits; a single one has no deviation."""
+        deviation = float(np.std(percents, ddof=1)) if len(percents) > 1 else None
+        return cls(float(np.mean(percents)), deviation, len(percents), seconds)
 
     def __str__(self) -> str:
         return f"{self.mean:.1f}" if self.deviation is None else f"{self.mean:.1f} +- {self.deviation:.1f}"
@@ -67,15 +74,13 @@ class Table:
 
     def write_csv(self, path: str | Path) -> Path:
         """Writes a line for each number: method, column, mean, deviation, splits, seconds; percent, empty where unknown."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["method", self.corner, "mean", "deviation", "splits", "seconds"])
+        rows: list[list[Any]] = [["method", self.corner, "mean", "deviation", "splits", "seconds"]]
         for label, cells in self.rows:
             for head, cell in zip(self.heads, cells, strict=True):
                 if cell is not None:
                     numbers = (f"{cell.mean:.3f}", cell.deviation, cell.splits, cell.seconds)
-                    writer.writerow([label, head, *(_plain(number) for number in numbers)])
-        return atomic_write_bytes(path, text.getvalue().encode())
+                    rows.append([label, head, *(_plain(number) for number in numbers)])
+        return atomic_write_csv(path, rows)
 
 
 def _text(cell: Cell | None) -> str:

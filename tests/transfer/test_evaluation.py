@@ -6,7 +6,6 @@ import pytest
 
 from npzf.storage import hdf5
 from npzf.transfer import FeatureFile, Setting, Split, evaluate_split, evaluation, fit_split, scores_of
-from npzf.transfer.evaluation import evaluate_splits
 from npzf.transfer.feature_file import KIND
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: no classifier can be fitted")
@@ -74,14 +73,6 @@ def test_accuracy_and_c_are_those_of_the_fit(features):
     right = outcome.scores.argmax(1) == features.targets[outcome.test]
     expected = np.mean([right[:1].mean(), right[1:3].mean(), right[3:].mean()])  # 3; 11, 12; 19, 23
     assert expected != right.mean() and outcome.accuracy == pytest.approx(100 * expected)
-
-
-def test_splits_are_judged_one_by_one(features):
-    other, calls = Split(np.array([3, 5, 11, 12, 19, 20]), np.array([0, 8, 16])), []
-    over, outcomes = evaluate_splits(features, PLAIN, [SPLIT, other], lambda number, outcome: calls.append((number, outcome)))
-    assert [number for number, _ in calls] == [0, 1] and [outcome for _, outcome in calls] == outcomes
-    accuracies = [evaluate_split(features, PLAIN, split, seed=seed).accuracy for seed, split in enumerate([SPLIT, other])]
-    assert (over.mean, over.deviation, over.splits) == (np.mean(accuracies), np.std(accuracies, ddof=1), 2)
 
 
 def test_a_class_of_which_nothing_can_be_decoded_is_said(features):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from npzf.transfer import LinearClassifier, fit_classifier, fit_labels, label_scores
+from npzf.transfer import LinearClassifier, fit_classifier, fit_labels
 from npzf.transfer import labels as module
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: no classifier can be fitted")
@@ -24,7 +24,7 @@ def test_each_label_is_learned_from_the_images_that_count_for_it(kind, features)
     wrong, counted = targets.copy(), np.ones(targets.shape, bool)
     wrong[:5, 0], counted[:5, 0] = ~wrong[:5, 0], False  # wrong labels that do not count
     counted[-3:, 2] = False
-    found = label_scores(rows, fit_labels(rows, wrong, counted, kind, (1.0,)))
+    found = fit_labels(rows, wrong, counted, kind, (1.0,)).mean_scores(rows)
     for label, used in enumerate([slice(5, None), slice(None), slice(0, -3)]):
         alone = fit_classifier(rows[used, 0], targets[used, [label]].reshape(-1, 1), kind, 1.0)
         np.testing.assert_allclose(found[:, label], alone.scores(rows[:, 0])[:, 0], atol=0.02)
@@ -35,16 +35,16 @@ def test_the_order_of_the_labels_is_kept():
     counted = np.ones(targets.shape, bool)
     counted[0, 1] = False  # labels 0 and 2 are fitted at once, label 1 by itself
     found = fit_labels(rows, targets, counted)
-    assert ((label_scores(rows, found) > 0) == targets).mean() > 0.95
+    assert ((found.mean_scores(rows) > 0) == targets).mean() > 0.95
 
 
 def test_crops_are_examples_and_their_scores_are_averaged():
     rows, targets = labelled(crops=2)
     found = fit_labels(rows, targets, grid=(1.0,))
     apart = fit_classifier(rows.reshape(60, -1), np.repeat(targets, 2, axis=0), "svm", 1.0)
-    assert label_scores(rows, found).shape == targets.shape
+    assert found.mean_scores(rows).shape == targets.shape
     expected = (apart.scores(rows[:, 0]) + apart.scores(rows[:, 1])) / 2
-    np.testing.assert_allclose(label_scores(rows, found), expected, atol=0.02)
+    np.testing.assert_allclose(found.mean_scores(rows), expected, atol=0.02)
 
 
 def wrong_unless(best, seen):

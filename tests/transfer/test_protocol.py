@@ -21,7 +21,6 @@ from npzf.transfer import (
     protocol,
     random_split,
     scores_of,
-    summary,
 )
 from npzf.transfer import evaluation as module
 from npzf.transfer.feature_file import KIND
@@ -88,7 +87,8 @@ def test_accuracy_is_the_mean_over_classes_by_hand():
 
 
 def test_mean_and_deviation_over_splits():
-    assert str(summary([80.0, 82.0, 84.0])) == "82.0 +- 2.0" and summary([80.0]).deviation == 0
+    assert str(Cell.over([80.0, 82.0, 84.0])) == "82.0 +- 2.0" and str(Cell.over([80.0], 3.0)) == "80.0"
+    assert (Cell.over([80.0]).deviation, Cell.over([80.0, 81.0], 2.5).seconds, Cell.over([1.0, 2.0]).splits) == (None, 2.5, 2)
 
 
 def poisoned(*_, **__):
