@@ -180,7 +180,8 @@ def _assemble(path: Path, parts: Parts, collected: _Collected, identity: dict[st
             for array in arrays.values():
                 array[missing] = np.nan
         file["decoded"], file["targets"] = decoded, images.targets
-        file["names"] = np.array([images.name(i) for i in range(len(images))], h5py.string_dtype())
+        names_of_images = [images.name(i).encode(errors="surrogateescape") for i in range(len(images))]  # of any bytes
+        file["names"] = np.array(names_of_images, h5py.string_dtype())
         file["classes"] = json.dumps(images.classes)
 
     hdf5.write(path, write_contents, KIND)

@@ -163,8 +163,11 @@ def _from_json(path: Path) -> dict[str, Named]:
 
 
 def _text(path: Path) -> str:
+    """The text of a file; one that write_split wrote may name files by any bytes. ValueError if it is no text."""
+    stored = path.read_bytes()
+    ours = stored.startswith(tuple(f"{part}\t".encode() for part in PARTS))
     try:
-        return path.read_text(encoding="utf-8-sig")  # Windows puts a mark before the text
+        return stored.decode("utf-8-sig", errors="surrogateescape" if ours else "strict")  # Windows puts a mark before it
     except UnicodeDecodeError:
         raise ValueError(f"{path} is no text, expected lists of images in UTF-8") from None
 

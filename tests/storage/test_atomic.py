@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from npzf.storage.atomic import atomic_write_bytes
+from npzf.storage.atomic import atomic_write_bytes, atomic_write_csv
 
 
 def test_writes_and_creates_the_folder(tmp_path):
@@ -32,3 +32,9 @@ def test_a_file_where_the_folder_should_be(tmp_path):
     atomic_write_bytes(tmp_path / "file", b"")
     with pytest.raises(OSError, match="could not write the file"):
         atomic_write_bytes(tmp_path / "file" / "x.png", b"")
+
+
+def test_csv_keeps_names_of_any_bytes_and_commas(tmp_path):
+    odd = os.fsdecode(b"caf\xe9.png")  # no UTF-8
+    path = atomic_write_csv(tmp_path / "new" / "table.csv", [["image", "class"], [odd, "a, b"], ["é", 3]])
+    assert path.read_bytes() == b'image,class\ncaf\xe9.png,"a, b"\n\xc3\xa9,3\n'

@@ -15,7 +15,7 @@ from npzf import layers
 from npzf.data import ClassFolders, EvaluationBatches, SquareImages, TenCropBatches
 from npzf.network import Network
 from npzf.preprocessing import Preprocessing
-from npzf.transfer import FeatureFile, extract_features, parts
+from npzf.transfer import FeatureFile, Split, extract_features, parts, read_split, write_split
 from npzf.transfer import features as module
 from npzf.transfer.parts import Parts
 
@@ -64,6 +64,16 @@ def test_the_file_opens_with_h5py(photos, tmp_path):
     with h5py.File(tmp_path / "f.h5") as file:
         assert file["features/a-conv"].shape == (COUNT, 1, 5, 5, 3) and file["features/a-conv"].attrs["layer"] == "a/conv"
         assert file["names"][0].decode().endswith("00.png") and file["decoded"][()].all()
+
+
+def test_files_may_be_called_by_any_bytes(photos, tmp_path):
+    odd = os.fsdecode(b"caf\xe9.png")  # no UTF-8
+    os.rename(photos / "ant" / "03.png", photos / "ant" / odd)
+    found = extract_features(small_net(), squares(photos), ["fc"], tmp_path / "f.h5")
+    assert str(photos / "ant" / odd) in found.names
+    split = Split(np.array([found.names.index(str(photos / "ant" / odd))]), np.array([0]))
+    read = read_split(write_split(tmp_path / "split.txt", split, found.names), found.names)
+    assert read.train == split.train
 
 
 def test_crops_are_kept_or_averaged(photos, tmp_path):
