@@ -148,8 +148,8 @@ def pretrained_section(args: argparse.Namespace, out: Path) -> Section:
     path = save_png(overview(tops, pictures), out / "pretrained.png")
     caption = (
         "A net of the same family, npzf.pretrained('small_zfnet'), which npzf has trained on 25,000 small photographs of 100 "
-        "other classes, looks at the same validation images: the maps that are most active in each of its layers. With a new "
-        "last layer it serves for classes that it has never seen: npzf transfer."
+        "classes, looks at the same validation images: the maps that are most active in each of its layers. With a new last "
+        "layer it serves for other classes: npzf transfer."
     )
     alt = "For maps of layers 1 to 5 of the pretrained net the nine strongest activations, projected, beside the image patches"
     return Section("After more photographs (section 5.2)", caption, path, alt, wide=True)
