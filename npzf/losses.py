@@ -13,15 +13,17 @@ from npzf.ops import ops_of
 
 
 def softmax(scores: Any) -> Any:
-    """scores (N, C) -> probabilities (N, C), each row summing to 1; safe for scores of any size."""
+    """scores (N, C) -> probabilities (N, C), each row summing to 1; safe for scores of any size. ValueError for other scores."""
+    _check_scores(scores)
     return ops_of(scores).softmax(scores)
 
 
 def softmax_cross_entropy(scores: Any, labels: Any) -> tuple[float, Any]:
     """Mean over the batch of -log softmax(scores)[label], in nats, and its gradient.
 
-    scores (N, C), labels (N,) whole numbers in [0, C) -> loss, gscores (N, C). ValueError for other labels.
+    scores (N, C), labels (N,) whole numbers in [0, C) -> loss, gscores (N, C). ValueError for other scores or labels.
     """
+    _check_scores(scores)
     return ops_of(scores).cross_entropy(scores, _checked_labels(labels, scores.shape))
 
 
@@ -79,6 +81,8 @@ def _on_host(array: Any) -> np.ndarray:
 
 def _check_scores(scores: Any) -> None:
     """ValueError unless these are scores (N, C) of a float type."""
+    if not hasattr(scores, "dtype"):
+        raise ValueError(f"scores are a {type(scores).__name__}, expected a float array (N, C)")
     if scores.ndim != 2 or 0 in scores.shape or scores.dtype.kind != "f":
         raise ValueError(f"scores are {scores.dtype} {scores.shape}, expected float (N, C), none of them 0")
 

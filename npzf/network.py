@@ -6,8 +6,6 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from npzf import backend
 from npzf.backend import arrays, to_device, to_numpy
 from npzf.graph import INPUT, Graph
@@ -136,14 +134,14 @@ class Network(Graph):
 
         Belongs to the last forward(..., train=True), whatever ran since; may be called once, and releases each layer's memory as
         it goes. input_gradient=False leaves the gradient of the images out (None): training does not need it. ValueError for gy
-        of another shape, or without such a forward.
+        of another shape or type, or without such a forward.
         """
         tape = self._training_tape
         if tape is None:
             raise ValueError("backward was called before forward(..., train=True)")
-        top = tape[tape.layers[-1]].shape
-        if np.shape(gy) != top:
-            raise ValueError(f"gy has shape {np.shape(gy)}, expected {top}, that of the last forward's result")
+        gy = arrays.as_gradient(gy, tape[tape.layers[-1]].shape, self.dtype)
+        if self.device == "cuda" and not backend.is_device_array(gy):
+            gy = to_device(gy)
         self._training_tape = None
         gx, self.gradients = tape.backward(gy, input_gradient=input_gradient, release=True, out=self.gradients)
         return gx

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from npzf.backend import is_device_array
-from npzf.backend.arrays import array_module
+from npzf.backend.arrays import array_module, as_gradient
 from npzf.graph import INPUT, Graph
 from npzf.layers import Gradients, ProjectionRules, Save
 from npzf.regions import Region
@@ -87,13 +87,12 @@ class Tape:
         saved is forgotten once it has served. out: gradients of an earlier pass, which are taken out of it
         layer by layer, and whose arrays may be overwritten. each: called
         with a layer's name and its gradients as soon as they are known, while those below are still to be computed. ValueError
-        for gy of another shape, or a pass that saved no gradients.
+        for gy of another shape or type, or a pass that saved no gradients.
         """
         if self.save < Save.GRADIENTS:
             raise ValueError(f"save of the pass is {self.save.name}, expected GRADIENTS")
         top = self.layers[-1]
-        if np.shape(gy) != self[top].shape:
-            raise ValueError(f"gy has shape {np.shape(gy)}, expected {self[top].shape}, that of the pass's result")
+        gy = as_gradient(gy, self[top].shape, self[top].dtype)
         if input_gradient and len(self.saved) < len(self.layers):
             raise ValueError("input_gradient is True, expected False: layers of the pass are frozen, and have no gradient")
         gradients: dict[str, Any] = {}

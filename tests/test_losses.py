@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from assertions import DTYPES, TOLERANCE, TORCH, close, normal
 
-from npzf.losses import softmax, softmax_cross_entropy
+from npzf.losses import binary_cross_entropy, hinge, softmax, softmax_cross_entropy
 
 
 def batch(n=5, classes=7, dtype="float64"):
@@ -81,4 +81,28 @@ def test_probabilities_sum_to_1_and_gradients_to_0():
 def test_other_labels_are_refused_in_one_line(labels, named):
     with pytest.raises(ValueError, match=named) as caught:
         softmax_cross_entropy(np.zeros((3, 4)), labels)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("scores", "named"),
+    [
+        ([[1.0, 2.0]], "scores are a list"),
+        (np.ones((1, 2), int), "scores are int64"),
+        (np.ones(2), r"scores are float64 \(2,\)"),
+        (np.ones((0, 2)), r"scores are float64 \(0, 2\)"),
+    ],
+)
+@pytest.mark.parametrize(
+    "of",
+    [
+        softmax,
+        lambda scores: softmax_cross_entropy(scores, np.zeros(1, int)),
+        lambda scores: binary_cross_entropy(scores, np.zeros((1, 2))),
+        lambda scores: hinge(scores, np.zeros(1, int)),
+    ],
+)
+def test_scores_of_another_form_are_named_in_one_line(of, scores, named):
+    with pytest.raises(ValueError, match=named) as caught:
+        of(scores)
     assert "\n" not in str(caught.value)

@@ -195,6 +195,24 @@ def test_an_upstream_gradient_of_another_shape():
     refused(r"gy has shape \(3, 5\), expected \(2, 5\)", net.backward, np.ones((3, 5)))
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (np.ones((2, 5), int), "int64"),
+        (np.ones((2, 5), bool), "bool"),
+        ([[1.0] * 5] * 2, "list"),
+        (1.0, "float"),
+        (None, "NoneType"),
+    ],
+)
+def test_an_upstream_gradient_of_another_type(given, named):
+    """Refused before the memory of the pass is released: a right one still works."""
+    net = chain()
+    y = net.forward(images(), train=True)
+    refused(f"gy is {named}, expected an array of float64", net.backward, given)
+    assert net.backward(np.ones_like(y, "float32")).dtype == "float64"
+
+
 def test_images_of_other_sizes_pass_through_local_layers():
     net, x = chain(), normal(1, 15, 11, 2)
     whole, part = net.forward(x, upto="relu2"), net.forward(x[:, :9, :8], upto="relu2")

@@ -35,6 +35,16 @@ def as_batch(x: Any, dtype: np.dtype, name: str = "x") -> np.ndarray:
     return x if x.flags.c_contiguous else x.copy()
 
 
+def as_gradient(gy: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    """gy as an array of the working type; ValueError unless it is a float array of this shape, that of a pass's result."""
+    if not hasattr(gy, "dtype") or gy.dtype.kind != "f":
+        found = getattr(gy, "dtype", type(gy).__name__)
+        raise ValueError(f"gy is {found}, expected an array of {dtype}, as the pass's result")
+    if gy.shape != shape:
+        raise ValueError(f"gy has shape {gy.shape}, expected {shape}, that of the pass's result")
+    return gy.astype(dtype, copy=False)
+
+
 def generator(*seed: int) -> np.random.Generator:
     """A random generator that depends on these whole numbers alone: the same seed gives the same bits."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))

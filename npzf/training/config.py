@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from npzf.training.objectives import LOSSES
-from npzf.training.sgd import FILTER_RMS, MOMENTUM
+from npzf.training.sgd import FILTER_RMS, MOMENTUM, check_numbers
 
 SCHEDULES = ("plateau", "cosine")
 
@@ -38,6 +38,9 @@ class TrainingConfig:
     loss: str = "softmax"  # section 2
 
     def __post_init__(self) -> None:
+        check_numbers(self.rate, self.momentum, self.decay, self.filter_rms)
+        if not 0 < self.factor < 1:
+            raise ValueError(f"factor is {self.factor}, expected between 0 and 1")
         if self.epochs < 1:
             raise ValueError(f"epochs is {self.epochs}, expected at least 1")
         if self.save_every < 0:

@@ -23,8 +23,8 @@ class Plateau:
     waited: int = 0
 
     def __post_init__(self) -> None:
-        if not self.rate > 0:
-            raise ValueError(f"rate is {self.rate}, expected more than 0")
+        if not 0 < self.rate < math.inf:
+            raise ValueError(f"rate is {self.rate}, expected a finite number above 0")
         if not 0 < self.factor < 1:
             raise ValueError(f"factor is {self.factor}, expected between 0 and 1")
         if not self.patience >= 1:
@@ -57,8 +57,8 @@ class Cosine:
     epoch: int = 0
 
     def __post_init__(self) -> None:
-        if not self.start > 0:
-            raise ValueError(f"rate is {self.start}, expected more than 0")
+        if not 0 < self.start < math.inf:
+            raise ValueError(f"rate is {self.start}, expected a finite number above 0")
         if not self.epochs >= 1:
             raise ValueError(f"epochs is {self.epochs}, expected at least 1")
 

@@ -32,10 +32,7 @@ class SGD:
         filter_rms: float | None = FILTER_RMS,
         rates: Mapping[str, float] | None = None,
     ):
-        if not (rate >= 0 and 0 <= momentum < 1 and decay >= 0):
-            raise ValueError(f"rate is {rate}, momentum {momentum}, decay {decay}, expected rate, decay >= 0, momentum in [0, 1)")
-        if filter_rms is not None and not filter_rms > 0:
-            raise ValueError(f"filter_rms is {filter_rms}, expected more than 0, or None for no clip")
+        check_numbers(rate, momentum, decay, filter_rms)
         self.net, self.rate, self.momentum, self.decay, self.filter_rms = net, rate, momentum, decay, filter_rms
         self.rates = layer_rates(net, rates or {})
         moved = {name: p for name, p in net.parameters.items() if self.rates[_layer(name)]}
@@ -53,6 +50,18 @@ class SGD:
             for name, layer in self.net.layers.items():
                 if isinstance(layer, Conv) and self.rates[name]:
                     ops.clip_filters(layer.parameters["weight"], self.filter_rms)
+
+
+def check_numbers(rate: float, momentum: float, decay: float, filter_rms: float | None) -> None:
+    """ValueError, naming the one that is out of range, unless SGD can work with these."""
+    if not 0 <= rate < math.inf:
+        raise ValueError(f"rate is {rate}, expected a finite number of at least 0")
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum is {momentum}, expected at least 0 and below 1")
+    if not 0 <= decay < math.inf:
+        raise ValueError(f"decay is {decay}, expected a finite number of at least 0")
+    if filter_rms is not None and not 0 < filter_rms < math.inf:
+        raise ValueError(f"filter_rms is {filter_rms}, expected a finite number above 0, or None for no clip")
 
 
 def layer_rates(net: Network, rates: Mapping[str, float], freeze: str | None = None) -> dict[str, float]:

@@ -40,7 +40,7 @@ def test_patience_of_one_and_another_factor():
 
 
 @pytest.mark.parametrize(
-    "options", [{"rate": 0}, {"rate": -1}, {"patience": 0}, {"factor": 1}, {"factor": 0}, {"rate": float("nan")}]
+    "options", [{"rate": 0}, {"rate": -1}, {"patience": 0}, {"factor": 1}, {"factor": 0}, {"rate": math.nan}, {"rate": math.inf}]
 )
 def test_bad_arguments_are_named_in_one_line(options):
     with pytest.raises(ValueError, match=f"{next(iter(options))} is {next(iter(options.values()))}") as caught:
@@ -64,7 +64,10 @@ def test_a_cosine_of_one_epoch_and_one_that_is_over():
         assert not schedule.update(error) and schedule.rate == 0
 
 
-@pytest.mark.parametrize(("options", "named"), [((0, 3), "rate is 0"), ((math.nan, 3), "rate is nan"), ((1, 0), "epochs is 0")])
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [((0, 3), "rate is 0"), ((math.nan, 3), "rate is nan"), ((math.inf, 3), "rate is inf"), ((1, 0), "epochs is 0")],
+)
 def test_bad_arguments_of_a_cosine(options, named):
     with pytest.raises(ValueError, match=named):
         Cosine(*options)
