@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cli
 import numpy as np
+from cli_options import LARGEST, MOST, number, whole
 
 import npzf
 from npzf.data import evaluation_batches
@@ -25,8 +26,6 @@ ROUNDING = 1e-6  # by how much a clipped filter's RMS may exceed the limit in fl
 
 
 def main(args: argparse.Namespace) -> None:
-    if not args.clip > 0:
-        raise ValueError(f"--clip is {args.clip:g}, expected more than 0")
     names = distinct_names([Path(path) for path in args.nets])
     nets = cli.load_nets(args)
     fewest = min(nets, key=lambda net: len(net.convolutions))
@@ -80,8 +79,13 @@ def table(depth: int, names: list[str], diagnoses: list[LayerDiagnosis], noise: 
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("architecture", __doc__, "runs/zfnet/best.h5 runs/krizhevsky/best.h5 --images photos/val")
     cli.add_net(made, several=True)
-    made.add_argument("--depths", nargs="+", type=int, help=f"which convolutions, from 1 (default the first {DEPTHS})")
-    made.add_argument("--clip", type=float, default=FILTER_RMS, help=f"RMS limit of the clip (default {FILTER_RMS}, the paper's)")
+    made.add_argument("--depths", nargs="+", type=whole(1, MOST), help=f"which convolutions, from 1 (default the first {DEPTHS})")
+    made.add_argument(
+        "--clip",
+        type=number(0, LARGEST, above=True),
+        default=FILTER_RMS,
+        help=f"RMS limit of the clip (default {FILTER_RMS}, the paper's)",
+    )
     cli.add_images(made, "--images", labels=False, batch=32)
     cli.add_out(made, "runs/architecture")
     return made

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cli_options import LARGEST, LARGEST_SEED, MOST, PIXELS, Options, Paragraphs, number, one_of, some, whole
+from cli_streams import OneLine, shown
 
 import npzf
 from npzf.backend import CudaError, describe
+from npzf.backend.threads import MOST_THREADS
 from npzf.data import (
     ClassFolders,
     ImageFiles,
@@ -32,26 +35,20 @@ from npzf.data import resized_side as default_side
 from npzf.interop.inputs import CHANNELS, RANGES
 from npzf.interop.net_files import ARCHITECTURES, NetOptions, read_net
 from npzf.interop.ready_nets import READY
+from npzf.text import one_line
 
 EMBEDDED = "embedded"
 VOC_LISTS = {"train": "train", "validation": "val", None: "trainval"}  # of a split
 LAYERS = "every convolution; in a net with branches the first one, and where branches meet"
 
 
-class Paragraphs(argparse.HelpFormatter):
-    """Help whose description keeps its paragraphs."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return "\n\n".join(super(Paragraphs, self)._fill_text(part, width, indent) for part in text.split("\n\n"))
-
-
 def parser(name: str, description: str, example: str) -> argparse.ArgumentParser:
     """A parser with the options that all scripts have; description: the script's docstring; --help ends with the example."""
-    made = argparse.ArgumentParser(
+    made = Options(
         prog=f"npzf {name}", description=description, epilog=f"example: npzf {name} {example}", formatter_class=Paragraphs
     )
     group = made.add_argument_group("computation")
-    group.add_argument("--threads", type=int, help="CPU threads (default: all processors)")
+    group.add_argument("--threads", type=whole(1, MOST_THREADS), help="CPU threads (default: all processors)")
     group.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to compute (default cpu)")
     group.add_argument("--precision", choices=["fp32", "tf32"], default="fp32", help="of products on a GPU (default fp32)")
     group.add_argument("--ops", choices=["fast", "plain"], default="fast", help="plain: as one reads them (default fast)")
@@ -60,8 +57,16 @@ def parser(name: str, description: str, example: str) -> argparse.ArgumentParser
 
 def run(main: Callable[[argparse.Namespace], None], options: argparse.ArgumentParser) -> None:
     """Parses the command line, prints the device, runs main; errors that name their cause become one line and exit status 2."""
+    with shown():
+        run_shown(main, options)
+
+
+def run_shown(main: Callable[[argparse.Namespace], None], options: argparse.ArgumentParser) -> None:
+    """As `run`, on streams that show names as they are."""
     args = options.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(OneLine("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     for quiet in ("matplotlib", "npzf.interop.weights.state"):  # npzf convert alone says which weights became which
         logging.getLogger(quiet).setLevel(logging.WARNING)
     try:
@@ -70,7 +75,7 @@ def run(main: Callable[[argparse.Namespace], None], options: argparse.ArgumentPa
         print(describe(args.device), flush=True)
         main(args)
     except (ValueError, OSError, ArithmeticError, MemoryError, ImportError, CudaError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         print(str(interrupt) or "interrupted", file=sys.stderr)
@@ -97,10 +102,16 @@ def add_fed(options: argparse.ArgumentParser, std: str = "") -> argparse._Argume
     """What a net that npzf has not written was fed; returns the group, to which more may be added. std: more to say of --std."""
     group = options.add_argument_group("nets from elsewhere", "what such a file does not say itself; npzf convert remembers it")
     group.add_argument(
-        "--mean", nargs="+", type=float, metavar="M", help="subtracted: a number, or one a channel, in its own order"
+        "--mean",
+        nargs="+",
+        type=number(-LARGEST, LARGEST),
+        metavar="M",
+        help="subtracted: a number, or one a channel, in its own order",
     )
-    group.add_argument("--std", nargs="+", type=float, metavar="S", help=f"divided by, the same (default 1{std})")
-    group.add_argument("--range", type=int, choices=RANGES, help="largest value of a pixel that the net was fed")
+    group.add_argument(
+        "--std", nargs="+", type=number(0, LARGEST, above=True), metavar="S", help=f"divided by, the same (default 1{std})"
+    )
+    group.add_argument("--range", type=one_of(*RANGES), choices=RANGES, help="largest value of a pixel that the net was fed")
     group.add_argument("--channels", choices=CHANNELS, help="their order")
     return group
 
@@ -126,11 +137,11 @@ def add_split(options: argparse.ArgumentParser, default: str) -> None:
 
 def add_resize(options: argparse.ArgumentParser) -> None:
     words = "pixels to whose square images are resized before cropping (default 8/7 of the crop)"
-    options.add_argument("--resize", type=int, metavar="SIDE", help=words)
+    options.add_argument("--resize", type=whole(1, PIXELS), metavar="SIDE", help=words)
 
 
 def add_batch(options: argparse.ArgumentParser | argparse._ArgumentGroup, default: int, what: str = "images in one pass") -> None:
-    options.add_argument("--batch", type=int, default=default, help=f"{what} (default {default})")
+    options.add_argument("--batch", type=whole(1, MOST), default=default, help=f"{what} (default {default})")
 
 
 def add_images(
@@ -154,21 +165,19 @@ def add_layer(options: argparse.ArgumentParser, what: str) -> None:
 
 
 def add_label(options: argparse.ArgumentParser) -> None:
-    options.add_argument("--label", type=int, help="class, as a number (default: the net's prediction)")
+    options.add_argument("--label", type=whole(0, MOST), help="class, as a number (default: the net's prediction)")
 
 
 def add_count(options: argparse.ArgumentParser) -> None:
-    options.add_argument(
-        "--count", type=int, default=9, choices=range(1, 10), metavar="1..9", help="activations a map (default 9)"
-    )
+    options.add_argument("--count", type=whole(1, 9), default=9, metavar="1..9", help="activations a map (default 9)")
 
 
-def add_maps(options: argparse.ArgumentParser, default: int, what: str) -> None:
-    options.add_argument("--maps", type=int, default=default, help=f"{what} (default {default})")
+def add_maps(options: argparse.ArgumentParser, default: int, what: str, least: int = 1) -> None:
+    options.add_argument("--maps", type=whole(least, MOST), default=default, help=f"{what} (default {default})")
 
 
 def add_seed(options: argparse.ArgumentParser, of: str) -> None:
-    options.add_argument("--seed", type=int, default=0, help=f"of {of} (default 0)")
+    options.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0, help=f"of {of} (default 0)")
 
 
 def add_norm(options: argparse.ArgumentParser, default: str | None) -> None:
@@ -177,7 +186,7 @@ def add_norm(options: argparse.ArgumentParser, default: str | None) -> None:
 
 
 def add_steps(options: argparse.ArgumentParser, default: int, what: str) -> None:
-    options.add_argument("--steps", type=int, default=default, help=f"gradient steps to {what} (default {default})")
+    options.add_argument("--steps", type=whole(0, MOST), default=default, help=f"gradient steps to {what} (default {default})")
 
 
 def add_animation(options: argparse.ArgumentParser) -> None:
@@ -185,13 +194,13 @@ def add_animation(options: argparse.ArgumentParser) -> None:
 
 
 def add_size(options: argparse.ArgumentParser, default: str) -> None:
-    options.add_argument("--size", type=int, help=f"side of the grey square in the net's pixels (default {default})")
+    options.add_argument("--size", type=whole(1, PIXELS), help=f"side of the grey square in the net's pixels (default {default})")
 
 
 def add_out(options: argparse.ArgumentParser, default: str | None, what: str = "folder") -> None:
     """What to write, which must be named if there is no default."""
     words = f"{what} to write" + (f" (default {default})" if default else "")
-    options.add_argument("--out", default=default, required=default is None, help=words)
+    options.add_argument("--out", type=some, default=default, required=default is None, help=words)
 
 
 # What the arguments name.

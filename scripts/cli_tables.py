@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cli
 import cli_transfer
+from cli_options import LARGEST, MOST, number, whole
 
 from npzf.data import ImageSet, SquareImages, resized_side
 from npzf.training import TrainingConfig
@@ -39,11 +40,16 @@ def add_options(options: argparse.ArgumentParser, counts: Sequence[int], out: st
     cli_transfer.add_c(options)
     group = options.add_argument_group("from scratch")
     group.add_argument("--scratch", action="store_true", help="train the same net from new weights on each split, too")
-    group.add_argument("--epochs", type=int, default=40, help="of that training (default 40)")
-    group.add_argument("--rate", type=float, default=1e-2, help="learning rate, which falls along a cosine (default 0.01)")
-    group.add_argument("--decay", type=float, default=5e-4, help="weight decay (default 0.0005)")
-    group.add_argument("--scratch-batch", type=int, default=32, metavar="N", help="images a step (default 32)")
-    group.add_argument("--scratch-folds", type=int, metavar="N", help="only the first so many splits (default all)")
+    group.add_argument("--epochs", type=whole(1, MOST), default=40, help="of that training (default 40)")
+    group.add_argument(
+        "--rate",
+        type=number(0, LARGEST, above=True),
+        default=1e-2,
+        help="learning rate, which falls along a cosine (default 0.01)",
+    )
+    group.add_argument("--decay", type=number(0, LARGEST), default=5e-4, help="weight decay (default 0.0005)")
+    group.add_argument("--scratch-batch", type=whole(1, MOST), default=32, metavar="N", help="images a step (default 32)")
+    group.add_argument("--scratch-folds", type=whole(1, MOST), metavar="N", help="only the first so many splits (default all)")
     cli_transfer.add_features(options, "what the net's classifier is given", squash=True)
     group = options.add_argument_group("splits of others, instead of random ones")
     words = "as npzf or others wrote them: train or test, a tab and a path in each line; or JSON with lists train and test"

@@ -10,6 +10,7 @@ from typing import Any
 
 import cli
 import numpy as np
+from cli_options import LARGEST, MOST, PIXELS, number, one_of, whole
 
 import npzf
 from npzf.data import ClassFolders, ImageSet, SquareImages, check_takes_images, resized_side
@@ -47,11 +48,14 @@ def add_features(options: argparse.ArgumentParser, layers: str, *, squash: bool)
     group = options.add_argument_group("features")
     group.add_argument("--layers", nargs="+", metavar="LAYER", help=f"whose features are taken (default: {layers})")
     group.add_argument(
-        "--cells", type=int, default=7, help="maps are averaged to at most CELLS x CELLS places (default 7); 0: as they are"
+        "--cells",
+        type=whole(0, PIXELS),
+        default=7,
+        help="maps are averaged to at most CELLS x CELLS places (default 7); 0: as they are",
     )
     group.add_argument(
         "--crops",
-        type=int,
+        type=one_of(1, 2, 10),
         choices=[1, 2, 10],
         default=1,
         help="of an image: centre, its mirror image too, or corners too (default 1)",
@@ -63,7 +67,7 @@ def add_features(options: argparse.ArgumentParser, layers: str, *, squash: bool)
         default="squash" if squash else "centre",
         help=f"whole image, its sides made alike, or its centre square (default {'squash' if squash else 'centre'})",
     )
-    group.add_argument("--resize", type=int, metavar="SIDE", help="pixels to which it is resized before cropping")
+    group.add_argument("--resize", type=whole(1, PIXELS), metavar="SIDE", help="pixels to which it is resized before cropping")
     group.add_argument(
         "--no-unit-length", action="store_true", help="features as they are, not scaled to unit length layer by layer"
     )
@@ -83,16 +87,18 @@ def add_classifier(options: argparse.ArgumentParser, default: str) -> None:
 
 def add_c(options: argparse.ArgumentParser) -> None:
     words = "weights of the errors that are tried out on the training images alone"
-    options.add_argument("--c", nargs="+", type=float, metavar="C", help=words)
+    options.add_argument("--c", nargs="+", type=number(0, LARGEST, above=True), metavar="C", help=words)
 
 
 def add_protocol(options: argparse.ArgumentParser, counts: Sequence[int]) -> None:
     """Options of the splits."""
     group = options.add_argument_group("splits")
     words = f"training images a class (default {' '.join(map(str, counts))})"
-    group.add_argument("--per-class", nargs="+", type=int, default=list(counts), metavar="N", help=words)
-    group.add_argument("--folds", type=int, default=5, help="random splits, by seeds 0, 1, ... (default 5)")
-    group.add_argument("--most-test", type=int, default=50, metavar="N", help="test images a class at most (default 50); 0: all")
+    group.add_argument("--per-class", nargs="+", type=whole(1, MOST), default=list(counts), metavar="N", help=words)
+    group.add_argument("--folds", type=whole(1, MOST), default=5, help="random splits, by seeds 0, 1, ... (default 5)")
+    group.add_argument(
+        "--most-test", type=whole(0, MOST), default=50, metavar="N", help="test images a class at most (default 50); 0: all"
+    )
     group.add_argument("--background", action="store_true", help="with Caltech's background or clutter as a class")
     group.add_argument("--without", metavar="CSV", help="leave out the images that npzf overlap has found")
 
@@ -101,10 +107,6 @@ def check(args: argparse.Namespace) -> None:
     """What can be known before any work: packages, files that will be written."""
     required("sklearn", "transfer")
     Path(args.out).mkdir(parents=True, exist_ok=True)
-    if getattr(args, "folds", 1) < 1:
-        raise ValueError(f"--folds is {args.folds}, expected at least 1")
-    if bad := [c for c in getattr(args, "c", None) or () if not 0 < c < np.inf]:
-        raise ValueError(f"--c has {bad[0]:g}, expected more than 0")
 
 
 def class_folders(args: argparse.Namespace) -> ClassFolders:

@@ -10,6 +10,7 @@ import argparse
 
 import cli
 import numpy as np
+from cli_options import MOST, whole
 
 import npzf
 from npzf.backend import to_numpy
@@ -78,7 +79,9 @@ def parser() -> argparse.ArgumentParser:
     cli.add_net(made, " with class scores")
     cli.add_image(made)
     cli.add_layer(made, "layer of the unit and of Grad-CAM (default: the last with maps, below its pooling)")
-    made.add_argument("--map", type=int, help="map of the unit, taken where it is strongest (default: the strongest map)")
+    made.add_argument(
+        "--map", type=whole(0, MOST), help="map of the unit, taken where it is strongest (default: the strongest map)"
+    )
     cli.add_label(made)
     cli.add_steps(made, 100, "the class model")
     cli.add_out(made, "runs/compare")

@@ -9,6 +9,7 @@ import argparse
 
 import cli
 import numpy as np
+from cli_options import MOST, some, whole
 
 import npzf
 from npzf.data import check_takes_images, with_channels
@@ -65,9 +66,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("landmarks", help='JSON beside the images: {"image.jpg": {"nose": [x, y], ...}, ...}, in pixels')
     cli.add_layers(made, default=None)
     cli.add_size(made, "a sixth of its input")
-    made.add_argument("--random-sets", type=int, default=20, help="sets of squares at random places (default 20)")
+    made.add_argument("--random-sets", type=whole(1, MOST), default=20, help="sets of squares at random places (default 20)")
     cli.add_seed(made, "the random places")
-    made.add_argument("--picture", help="file to write what the net was shown to, .png (default: none)")
+    made.add_argument("--picture", type=some, help="file to write what the net was shown to, .png (default: none)")
     return made
 
 

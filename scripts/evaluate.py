@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 
 import cli
+from cli_options import one_of
 
 from npzf.training import check_classes, evaluate, evaluate_labels
 
@@ -37,7 +38,9 @@ def parser() -> argparse.ArgumentParser:
     made = cli.parser("evaluate", __doc__, "runs/demo/best.h5 embedded --crops 10")
     cli.add_net(made, " with class scores")
     cli.add_images(made, labels=True, batch=128)
-    made.add_argument("--crops", type=int, choices=[1, 10], default=1, help="1: the centre; 10: as in the paper (default 1)")
+    made.add_argument(
+        "--crops", type=one_of(1, 10), choices=[1, 10], default=1, help="1: the centre; 10: as in the paper (default 1)"
+    )
     return made
 
 

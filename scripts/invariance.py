@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import cli
 import numpy as np
+from cli_options import MOST, whole
 
 import npzf
 from npzf.render import invariance_figure
@@ -61,7 +62,9 @@ def parser() -> argparse.ArgumentParser:
     made = cli.parser("invariance", __doc__, "runs/photos/best.h5 dog.jpg cat.jpg --labels 3 1 --out runs/invariance.png")
     cli.add_net(made, " with class scores")
     made.add_argument("images", nargs="+", help="up to seven photographs of any size; the paper has five")
-    made.add_argument("--labels", nargs="+", type=int, help="true class of each, as a number (default: the net's prediction)")
+    made.add_argument(
+        "--labels", nargs="+", type=whole(0, MOST), help="true class of each, as a number (default: the net's prediction)"
+    )
     made.add_argument("--low", metavar="LAYER", help="the low layer (default: what the second filters see, the paper's layer 1)")
     made.add_argument("--high", metavar="LAYER", help="the high layer (default: what the last filters see, the paper's layer 7)")
     cli.add_out(made, "runs/invariance.png", "figure")

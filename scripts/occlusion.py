@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cli
 import numpy as np
+from cli_options import LARGEST, PIXELS, number, whole
 
 import npzf
 from npzf.data import evaluation_batches
@@ -75,8 +76,10 @@ def parser() -> argparse.ArgumentParser:
     cli.add_label(made)
     cli.add_layer(made, "layer whose strongest map is followed (default: the last with maps, the paper's 5)")
     cli.add_size(made, "a fifth of its input")
-    made.add_argument("--step", type=int, help="pixels from place to place (default a twentieth)")
-    made.add_argument("--grey", type=float, default=0.0, help="value of the square in units of the net's input (default 0)")
+    made.add_argument("--step", type=whole(1, PIXELS), help="pixels from place to place (default a twentieth)")
+    made.add_argument(
+        "--grey", type=number(-LARGEST, LARGEST), default=0.0, help="value of the square in units of the net's input (default 0)"
+    )
     cli.add_image_set(made, "--others", labels=False, default=None, what="more images for panel (c): ")
     cli.add_split(made, "validation")
     cli.add_resize(made)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cli
 import numpy as np
+from cli_options import LARGEST, MOST, number, whole
 
 import npzf
 from npzf.render import GreatCircles, file_names, optimum_film, optimum_sheet, robust_scale, save_png, to_grey
@@ -27,7 +28,6 @@ def main(args: argparse.Namespace) -> None:
     net = cli.load_net(args)
     layer = args.layer or net.last_convolution
     maps = some_maps(net, layer, args.maps)
-    check(args)
     if net.input_shape[2] not in (1, 3):
         raise ValueError(f"input_shape of the net is {net.input_shape}, expected 1 or 3 channels, which can be drawn")
     function = UnitFunction(net, layer, maps[0], args.spectrum_exponent)
@@ -54,17 +54,6 @@ def some_maps(net: npzf.Network, layer: str, maps: list[int] | None) -> list[int
         if not 0 <= index < count:
             raise ValueError(f"--maps has {index}, expected 0 to {count - 1}, the maps of {layer}")
     return maps or np.unique(np.linspace(0, count - 1, MAPS).round().astype(int)).tolist()
-
-
-def check(args: argparse.Namespace) -> None:
-    """ValueError, naming the option, for numbers that the studies would refuse under another name."""
-    if not 0 < args.contrast < np.inf:
-        raise ValueError(f"--contrast is {args.contrast:g}, expected a positive number of grey levels")
-    if not 0 <= args.spectrum_exponent < np.inf:
-        raise ValueError(f"--spectrum-exponent is {args.spectrum_exponent:g}, expected a number of at least 0")
-    for name, least in (("directions", 1), ("steps", 0), ("seed", 0)):
-        if getattr(args, name) < least:
-            raise ValueError(f"--{name} is {getattr(args, name)}, expected at least {least}")
 
 
 def great_circles(net: npzf.Network, layer: str, index: int, norm: float, args: argparse.Namespace) -> GreatCircles:
@@ -94,12 +83,22 @@ def parser() -> argparse.ArgumentParser:
     made = cli.parser("optimum", __doc__, "runs/photos/best.h5 --layer conv3 --maps 3 17")
     cli.add_net(made)
     cli.add_layer(made, "layer of the units (default: the last convolution below the scores)")
-    made.add_argument("--maps", type=int, nargs="+", metavar="MAP", help=f"numbers of its maps (default: {MAPS} evenly chosen)")
-    made.add_argument("--directions", type=int, default=2, help="directions of least change (default 2)")
-    made.add_argument("--hessian", action="store_true", help="take the Hessian's eigenvectors, as Le et al., for directions")
-    made.add_argument("--contrast", type=float, default=40.0, help="norm of the input, as RMS in grey levels (default 40)")
     made.add_argument(
-        "--spectrum-exponent", type=float, default=0.5, help="spectrum 1/f^this; 0: Erhan's, 1: photographs' (default 0.5)"
+        "--maps", type=whole(0, MOST), nargs="+", metavar="MAP", help=f"numbers of its maps (default: {MAPS} evenly chosen)"
+    )
+    made.add_argument("--directions", type=whole(1, MOST), default=2, help="directions of least change (default 2)")
+    made.add_argument("--hessian", action="store_true", help="take the Hessian's eigenvectors, as Le et al., for directions")
+    made.add_argument(
+        "--contrast",
+        type=number(0, LARGEST, above=True),
+        default=40.0,
+        help="norm of the input, as RMS in grey levels (default 40)",
+    )
+    made.add_argument(
+        "--spectrum-exponent",
+        type=number(0, 10),
+        default=0.5,
+        help="spectrum 1/f^this; 0: Erhan's, 1: photographs' (default 0.5)",
     )
     cli.add_steps(made, 200, "the optimum")
     cli.add_seed(made, "the noise that the ascents begin with")

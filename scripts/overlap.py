@@ -11,11 +11,12 @@ import argparse
 from pathlib import Path
 
 import cli
+from cli_options import number, some
 
 from npzf.data import ImageSet
 from npzf.render import draw_pairs, save_png
 from npzf.transfer.descriptors import ImageDescriptors, describe_images
-from npzf.transfer.overlap import LOWEST, THRESHOLD, Pair, check_threshold, near_duplicates, target_indices
+from npzf.transfer.overlap import LOWEST, THRESHOLD, Pair, near_duplicates, target_indices
 from npzf.transfer.overlap_file import short_names, write_overlap
 
 SHOWN = 60  # pairs on a sheet
@@ -26,7 +27,6 @@ def main(args: argparse.Namespace) -> None:
     cli.check_png("--sheet", args.sheet)
     if Path(args.out).suffix.lower() != ".csv":
         raise ValueError(f"--out is {args.out}, expected a name that ends in .csv")
-    check_threshold(args.threshold)
     pretraining = cli.image_set(args.pretraining, args.split, labels=False)
     within = Path(args.target).resolve() == Path(args.pretraining).resolve()
     target = pretraining if within else cli.image_set(args.target, args.split, labels=False)
@@ -75,9 +75,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("target", help="images that it is tried on: the same kinds")
     made.add_argument("--split", choices=["train", "validation"], help=f"of packed .h5 and '{cli.EMBEDDED}' (default both)")
     words = f"similarity from which images are the same, {LOWEST} to 1 (default {THRESHOLD})"
-    made.add_argument("--threshold", type=float, default=THRESHOLD, help=words)
+    made.add_argument("--threshold", type=number(LOWEST, 1), default=THRESHOLD, help=words)
     cli.add_out(made, "runs/overlap.csv", "table of the pairs")
-    made.add_argument("--sheet", metavar="PNG", help=f"also write pairs side by side, {SHOWN} at most")
+    made.add_argument("--sheet", type=some, metavar="PNG", help=f"also write pairs side by side, {SHOWN} at most")
     return made
 
 

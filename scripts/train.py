@@ -11,12 +11,12 @@ images. --freeze keeps the lower layers as they are, which is fast; --rates has 
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import cli
+from cli_options import LARGEST, MOST, PIXELS, as_given, number, whole
 
 import npzf
 from npzf.data import SquareImages, mean_image
@@ -25,6 +25,7 @@ from npzf.interop.net_files import NetOptions, read_net
 from npzf.interop.ready_nets import READY
 from npzf.preprocessing import Preprocessing
 from npzf.studies.evolution import EPOCHS
+from npzf.text import shell_word
 from npzf.training import Trainer, TrainingConfig, check_classes, with_new_classes
 from npzf.training.config import SCHEDULES
 from npzf.training.objectives import LOSSES
@@ -56,7 +57,9 @@ def main(args: argparse.Namespace) -> None:
             keep_net(trainer, keep)
         trainer.run(lambda t: keep_net(t, keep))
     except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(f"{stop}; go on with: {shlex.join(resuming_command(args, keep, trainer))}") from None
+        raise KeyboardInterrupt(
+            f"{stop}; go on with: {' '.join(map(shell_word, resuming_command(args, keep, trainer)))}"
+        ) from None
     cli.report_failures(trainer.batches.images, "training images")
     cli.report_failures(trainer.validation, "validation images")
     nets = f", and {len(cli.epoch_files(trainer.folder))} nets in epochs" if keep else ""
@@ -111,18 +114,27 @@ def largest_rms(args: argparse.Namespace) -> float | None:
     return args.filter_rms or None
 
 
+def layer_rate(given: str) -> str:
+    """What one word of --rates is read with: LAYER=NUMBER."""
+    layer, _, rate = given.rpartition("=")
+    try:
+        number(0, LARGEST)(rate)
+    except argparse.ArgumentTypeError:
+        layer = ""
+    if not layer:
+        words = f"is {as_given(given)}, expected LAYER=NUMBER, such as fc8=10, and a number of at least 0"
+        raise argparse.ArgumentTypeError(words)
+    return given
+
+
 def rates_of_layers(given: Sequence[str]) -> dict[str, float]:
     """What --rates says: "fc8=10" -> {"fc8": 10.0}."""
     rates: dict[str, float] = {}
     for word in given:
-        layer, _, number = word.rpartition("=")
-        try:
-            rate = float(number)
-        except ValueError:
-            layer = ""
-        if not layer or layer in rates:
-            raise ValueError(f"--rates has {word!r}, expected LAYER=NUMBER, such as fc8=10, each layer once")
-        rates[layer] = rate
+        layer, _, rate = word.rpartition("=")
+        if layer in rates:
+            raise ValueError(f"--rates has {layer!r} twice, expected each layer once")
+        rates[layer] = float(rate)
     return rates
 
 
@@ -165,21 +177,13 @@ def new_net(args: argparse.Namespace, classes: int) -> npzf.Network:
     if args.init is not None:
         if net not in WITH_INIT:
             raise ValueError(f"--net is {net}, expected one of {', '.join(WITH_INIT)} with --init {args.init}")
-        options["weight_init"] = initial_weights(args.init)
+        options["weight_init"] = args.init
     return NETS[net](classes, **options)
 
 
 def initial_weights(given: str) -> str | float:
-    """The weight_init that --init names."""
-    if given == "he":
-        return given
-    try:
-        deviation = float(given)
-    except ValueError:
-        deviation = 0.0
-    if not 0 < deviation < float("inf"):
-        raise ValueError(f"--init is {given}, expected he, or a standard deviation above 0")
-    return deviation
+    """The weight_init that --init names: he, or a standard deviation."""
+    return given if given == "he" else number(0, LARGEST, above=True, other="he, or ")(given)
 
 
 def resumed_trainer(args: argparse.Namespace) -> Trainer:
@@ -223,10 +227,7 @@ def image_sets(args: argparse.Namespace, net: npzf.Network) -> tuple[SquareImage
 
 def epochs_to_keep(given: list[int] | None) -> list[int]:
     """The epochs that --keep names: none without it, the paper's for a bare one."""
-    epochs = list(EPOCHS) if given == [] else sorted(set(given or []))
-    if epochs and epochs[0] < 1:
-        raise ValueError(f"--keep has {epochs[0]}, expected epochs from 1")
-    return epochs
+    return list(EPOCHS) if given == [] else sorted(set(given or []))
 
 
 def announce(epochs: list[int], last: int) -> None:
@@ -250,29 +251,44 @@ def parser() -> argparse.ArgumentParser:
     cli.add_image_set(made, "validation", labels=True)
     made.add_argument("--net", choices=NETS, help="(default small_zfnet)")
     small = made.add_argument_group("small_zfnet")
-    small.add_argument("--size", type=int, help="side of its images in pixels (default 96)")
-    small.add_argument("--maps", type=int, nargs=5, metavar="MAPS", help="of its layers 1 to 5 (default 32 64 96 96 64)")
-    small.add_argument("--fc-units", type=int, metavar="UNITS", help="of its layers 6 and 7 (default 256); 0: without them")
-    small.add_argument("--dropout", type=float, metavar="RATE", help="of its highest layers (default 0.2)")
+    small.add_argument("--size", type=whole(1, PIXELS), help="side of its images in pixels (default 96)")
+    small.add_argument(
+        "--maps", type=whole(1, MOST), nargs=5, metavar="MAPS", help="of its layers 1 to 5 (default 32 64 96 96 64)"
+    )
+    small.add_argument(
+        "--fc-units", type=whole(0, MOST), metavar="UNITS", help="of its layers 6 and 7 (default 256); 0: without them"
+    )
+    small.add_argument("--dropout", type=number(0, 1, below=True), metavar="RATE", help="of its highest layers (default 0.2)")
     cli.add_norm(made, None)  # as the net has it
     words = "initial weights of zfnet, krizhevsky (default 0.01) and small_zfnet: he, or their deviation"
-    made.add_argument("--init", metavar="he|NUMBER", help=words)
+    made.add_argument("--init", type=initial_weights, metavar="he|NUMBER", help=words)
     cli.add_resize(made)
-    made.add_argument("--epochs", type=int, help=f"passes over the training images (default {TrainingConfig.epochs})")
+    made.add_argument("--epochs", type=whole(1, MOST), help=f"passes over the training images (default {TrainingConfig.epochs})")
     cli.add_batch(made, TrainingConfig.batch, "images a step")
-    made.add_argument("--rate", type=float, default=TrainingConfig.rate, help=f"learning rate (default {TrainingConfig.rate})")
+    made.add_argument(
+        "--rate",
+        type=number(0, LARGEST, above=True),
+        default=TrainingConfig.rate,
+        help=f"learning rate (default {TrainingConfig.rate})",
+    )
     made.add_argument(
         "--loss",
         choices=LOSSES,
         default=TrainingConfig.loss,
         help="softmax: one class an image (default); binary: several labels, as in VOC's folders; hinge: either",
     )
-    made.add_argument("--momentum", type=float, default=TrainingConfig.momentum, help=f"(default {TrainingConfig.momentum})")
-    made.add_argument("--decay", type=float, default=TrainingConfig.decay, help="weight decay (default 0, as in the paper)")
-    made.add_argument("--filter-rms", type=float, help="largest RMS of a filter (default 0.1; with --start any); 0: any")
+    made.add_argument(
+        "--momentum", type=number(0, 1, below=True), default=TrainingConfig.momentum, help=f"(default {TrainingConfig.momentum})"
+    )
+    made.add_argument(
+        "--decay", type=number(0, LARGEST), default=TrainingConfig.decay, help="weight decay (default 0, as in the paper)"
+    )
+    made.add_argument(
+        "--filter-rms", type=number(0, LARGEST), help="largest RMS of a filter (default 0.1; with --start any); 0: any"
+    )
     made.add_argument(
         "--patience",
-        type=int,
+        type=whole(1, MOST),
         default=TrainingConfig.patience,
         help=f"epochs without a lower error before the rate falls on a plateau (default {TrainingConfig.patience})",
     )
@@ -285,11 +301,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--keep",
         nargs="*",
-        type=int,
+        type=whole(1, MOST),
         metavar="EPOCH",
         help=f"keep the net after each of these epochs; alone: {' '.join(map(str, EPOCHS))} (default: none)",
     )
-    made.add_argument("--save-every", type=int, default=0, help="batches between checkpoints within an epoch (default: none)")
+    made.add_argument(
+        "--save-every", type=whole(0, MOST), default=0, help="batches between checkpoints within an epoch (default: none)"
+    )
     cli.add_seed(made, "the initial weights, crops and dropout")
     cli.add_out(made, "runs/train")
     group = made.add_argument_group("a trained net (section 5.2)")
@@ -298,7 +316,9 @@ def parser() -> argparse.ArgumentParser:
     )
     group.add_argument("--upto", metavar="LAYER", help="the highest of its layers to keep (default: the one below its scores)")
     group.add_argument("--freeze", metavar="LAYER", help="stays as it is, with all that lead to it (default: all layers learn)")
-    group.add_argument("--rates", nargs="+", metavar="LAYER=X", help="layers whose rate is X times --rate; 0: stays as it is")
+    group.add_argument(
+        "--rates", nargs="+", type=layer_rate, metavar="LAYER=X", help="layers whose rate is X times --rate; 0: stays as it is"
+    )
     cli.add_fed(made, "; for small_zfnet 8, and what pixels less their mean are divided by in a net that begins")
     made.add_argument("--resume", metavar="CHECKPOINT", help="checkpoint.h5 to go on with, in its own folder")
     return made

@@ -9,18 +9,19 @@ run goes on with the same command.
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 
 import cli
 import cli_transfer
 import numpy as np
+from cli_options import MOST, whole
 from tqdm import tqdm
 
 import npzf
 from npzf.data import ClassFolders, centre_crop
 from npzf.render import confusion_figure, mistakes_figure, result_figure
 from npzf.storage.atomic import atomic_write_csv
+from npzf.text import shell_word
 from npzf.transfer import (
     Cell,
     LinearClassifier,
@@ -60,8 +61,8 @@ def main(args: argparse.Namespace) -> None:
     net.save(path)
     kept = f"{args.net} up to {' '.join(source.layers)}"
     print(f"{path}: {kept}, and {setting.kind} with C = {classifier.c:g} for {len(images.classes)} classes")
-    photograph = shlex.quote(images.name(0))
-    print(f"go on with: npzf explain {path} {photograph}\n            npzf atlas {path} {shlex.quote(args.images)}")
+    photograph = shell_word(images.name(0))
+    print(f"go on with: npzf explain {path} {photograph}\n            npzf atlas {path} {shell_word(args.images)}")
 
 
 def check_members(images: ClassFolders, folds: int) -> None:
@@ -150,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
     cli_transfer.add_folder(made)
     cli_transfer.add_features(made, "what the net's classifier is given", squash=False)
     cli_transfer.add_classifier(made, "svm")
-    made.add_argument("--folds", type=int, default=5, help="of the cross-validation (default 5)")
+    made.add_argument("--folds", type=whole(2, MOST), default=5, help="of the cross-validation (default 5)")
     made.add_argument("--no-curve", action="store_true", help="without the curve of figure 9")
     cli.add_seed(made, "the folds")
     cli.add_out(made, "runs/transfer")

@@ -29,8 +29,6 @@ SHEET = 64  # maps on a sheet, at most: neither memory nor pictures grow with th
 
 
 def main(args: argparse.Namespace) -> None:
-    if args.maps < 0:
-        raise ValueError(f"--maps is {args.maps}, expected 0 for all of them, or more")
     net, out = cli.load_net(args), Path(args.out)
     layers = args.layers or net.main_layers
     images = cli.square_images(args.images, args.split, net, args.resize, labels=False)
@@ -66,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_net(made)
     cli.add_images(made, labels=False, batch=64)
     cli.add_layers(made)
-    cli.add_maps(made, 16, "maps of each layer, those with the largest activations; 0: all")
+    cli.add_maps(made, 16, "maps of each layer, those with the largest activations; 0: all", least=0)
     cli.add_count(made)
     made.add_argument("--tiles", action="store_true", help="also write each projection and patch to a file of its own")
     cli.add_out(made, "runs/visualize")

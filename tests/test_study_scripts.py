@@ -149,7 +149,7 @@ REFUSED = {
     ),
     "evolution, other nets": (["evolution", "{}/mixed", "{}/more"], "layer 'input' of epoch 2 is (72, 72, 3), expected"),
     "evolution, layer": (["evolution", "{}/mixed", "{}/more", "--layers", "conv9"], "layer is 'conv9', expected one of conv1"),
-    "evolution, maps": (["evolution", "{}/mixed", "{}/more", "--maps", "0"], "maps is 0, expected at least 1"),
+    "evolution, maps": (["evolution", "{}/mixed", "{}/more", "--maps", "0"], "--maps is 0, expected a whole number from 1"),
     "evolution, images": (["evolution", "{}/mixed", "{}/none"], "none does not exist, expected one folder"),
     "occlusion, label": (["occlusion", "{}/named.h5", "{}/one.png", "--label", "7"], "labels is 7, expected 0 to 1"),
     "occlusion, layer": (["occlusion", "{}/named.h5", "{}/one.png", "--layer", "conv9"], "layer is 'conv9'"),

@@ -119,10 +119,10 @@ REFUSED = {
     "freeze": (["--freeze", "conv9"], "layer is 'conv9', expected one of conv1"),
     "freeze all": (["--freeze", "fc8"], "freeze is 'fc8', which leaves no layer to train"),
     "layer": (["--rates", "conv9=2"], "rates has a layer 'conv9', expected one with parameters: conv1"),
-    "word": (["--rates", "fc8"], "--rates has 'fc8', expected LAYER=NUMBER"),
-    "number": (["--rates", "fc8=ten"], "--rates has 'fc8=ten', expected LAYER=NUMBER"),
-    "twice": (["--rates", "fc8=1", "fc8=2"], "--rates has 'fc8=2', expected LAYER=NUMBER, such as fc8=10, each layer once"),
-    "negative": (["--rates", "fc8=-1"], "rates has -1.0 for 'fc8', expected at least 0"),
+    "word": (["--rates", "fc8"], "--rates is fc8, expected LAYER=NUMBER"),
+    "number": (["--rates", "fc8=ten"], "--rates is fc8=ten, expected LAYER=NUMBER"),
+    "twice": (["--rates", "fc8=1", "fc8=2"], "--rates has 'fc8' twice, expected each layer once"),
+    "negative": (["--rates", "fc8=-1"], "--rates is fc8=-1, expected LAYER=NUMBER, such as fc8=10, and a number of at least 0"),
     "frozen": (["--freeze", "conv2", "--rates", "conv1=2"], "expected a layer that is not frozen with 'conv2'"),
     "input": (["--std", 2], "says what its net is fed"),
 }
@@ -144,8 +144,8 @@ ALONE = {
     "patience": (["--schedule", "cosine", "--patience", 3], "--schedule is cosine, expected plateau with --patience 3"),
     "init": (["--net", "alexnet", "--init", "he"], "--net is alexnet, expected one of small_zfnet, zfnet, krizhevsky with"),
     "norm": (["--net", "alexnet", "--norm", "local"], "--net is alexnet, expected one of small_zfnet, zfnet, krizhevsky with"),
-    "deviation": (["--net", "zfnet", "--init", 0], "--init is 0, expected he, or a standard deviation above 0"),
-    "no number": (["--net", "zfnet", "--init", "hi"], "--init is hi, expected he, or a standard deviation above 0"),
+    "deviation": (["--net", "zfnet", "--init", 0], "--init is 0, expected he, or a number above 0"),
+    "no number": (["--net", "zfnet", "--init", "hi"], "--init is hi, expected he, or a number above 0"),
 }
 
 

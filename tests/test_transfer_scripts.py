@@ -164,11 +164,11 @@ def test_figure_9_goes_as_far_as_the_classes_reach(folder, tmp_path):
     ("command", "options", "named"),
     [
         ("figure9", ["--per-class", 9], "has 9 images, expected at least 10"),
-        ("figure9", ["--per-class", 0], "per_class is 0"),
+        ("figure9", ["--per-class", 0], "--per-class is 0"),
         ("table4", ["--per-class", 2, "--folds", 0], "--folds is 0"),
-        ("table4", ["--per-class", 2, "--c", 1, 0], "--c has 0, expected more than 0"),
+        ("table4", ["--per-class", 2, "--c", 1, 0], "--c is 0, expected a number above 0"),
         ("table7", ["--per-class", 2, "--layers", "conv9"], "--layers has 'conv9'"),
-        ("table7", ["--per-class", 2, "--cells", -1], "cells is -1"),
+        ("table7", ["--per-class", 2, "--cells", -1], "--cells is -1"),
     ],
 )
 def test_what_cannot_be_done_is_said_first(folder, tmp_path, command, options, named):

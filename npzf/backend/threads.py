@@ -14,6 +14,7 @@ from typing import TypeVar
 from threadpoolctl import ThreadpoolController
 
 Result = TypeVar("Result")
+MOST_THREADS = 1024
 
 
 class _Setting:
@@ -26,9 +27,9 @@ def count() -> int:
 
 
 def set_threads(number: int) -> None:
-    """Use this many threads; results have the same bits for the same number of threads. ValueError for less than 1."""
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise ValueError(f"number of threads is {number!r}, expected a whole number of at least 1")
+    """Use this many threads; results have the same bits for the same number of threads. ValueError outside 1 to MOST_THREADS."""
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_THREADS:
+        raise ValueError(f"number of threads is {number!r}, expected a whole number from 1 to {MOST_THREADS}")
     _Setting.count = number
 
 
