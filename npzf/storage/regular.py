@@ -20,8 +20,8 @@ MOST_TEXT = 2**26  # bytes of a list or a table that is read at once
 def open_regular(path: str | os.PathLike, expected: str = "a regular file") -> BinaryIO:
     """Opens a regular file for reading; a link is followed.
 
-    FileNotFoundError or ValueError, in one line that names the path and what was expected, for nothing, a folder, a FIFO, a
-    device or a socket: none of them is waited for. OSError as open.
+    OSError, in one line that names the path and what was expected: FileNotFoundError for nothing, IsADirectoryError for a folder,
+    and for a FIFO, a device or a socket, none of which is waited for.
     """
     path = Path(path)
     try:
@@ -31,12 +31,12 @@ def open_regular(path: str | os.PathLike, expected: str = "a regular file") -> B
     except OSError as error:
         mode = _mode(path)
         if mode is not None and not stat.S_ISREG(mode):
-            raise ValueError(f"{path} is {_kind(mode)}, expected {expected}") from None
+            raise _irregular(path, mode, expected) from None
         raise OSError(error.errno, f"could not be opened ({error.strerror}), expected {expected}", str(path)) from None
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise ValueError(f"{path} is {_kind(mode)}, expected {expected}")
+            raise _irregular(path, mode, expected)
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -59,5 +59,6 @@ def _mode(path: Path) -> int | None:
         return None
 
 
-def _kind(mode: int) -> str:
-    return KINDS.get(stat.S_IFMT(mode), "no regular file")
+def _irregular(path: Path, mode: int, expected: str) -> OSError:
+    kind = IsADirectoryError if stat.S_ISDIR(mode) else OSError
+    return kind(f"{path} is {KINDS.get(stat.S_IFMT(mode), 'no regular file')}, expected {expected}")

@@ -22,7 +22,7 @@ def test_what_is_no_regular_file_is_named_and_not_waited_for(tmp_path):
         listener.bind(os.path.relpath(tmp_path / "socket"))
     (tmp_path / "link").symlink_to("/dev/zero")
     for path, kind in (("fifo", "a FIFO"), ("socket", "a socket"), ("link", "a device"), (".", "a folder")):
-        with pytest.raises(ValueError, match=f"^{tmp_path / path} is {kind}, expected a list$"):
+        with pytest.raises(OSError, match=f"^{tmp_path / path} is {kind}, expected a list$"):
             read_regular(tmp_path / path, expected="a list")
     with pytest.raises(FileNotFoundError, match="missing does not exist, expected a list"):
         read_regular(tmp_path / "missing", expected="a list")
