@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from npzf.geometry import Field
 from npzf.layers import Conv, Dropout, FullyConnected, Join, Layer, Softmax
+from npzf.layers.layer import require_positive
 
 INPUT = "input"
 
@@ -19,6 +20,7 @@ class Graph:
     """
 
     def __init__(self, input_shape: tuple[int, int, int], table: Iterable[tuple]):
+        require_positive("input", **dict(zip(("height", "width", "channels"), _three(input_shape), strict=True)))
         height, width, channels = (int(side) for side in input_shape)
         self.input_shape = height, width, channels
         self.layers: dict[str, Layer] = {}
@@ -149,6 +151,13 @@ class Graph:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         form = "{:{}}  {:{}}  {:>{}}  {:>{}}  {:>{}}  {:>{}}"
         return "\n".join(form.format(*(part for pair in zip(row, widths, strict=True) for part in pair)) for row in rows)
+
+
+def _three(input_shape: Sequence[int]) -> Sequence[int]:
+    """ValueError unless these are three."""
+    if not isinstance(input_shape, Sequence) or len(input_shape) != 3:
+        raise ValueError(f"input shape is {input_shape!r}, expected (H, W, C)")
+    return input_shape
 
 
 def _sides(pair: tuple[int, int]) -> str:

@@ -18,6 +18,9 @@ class Affine(Pointwise):
     beta - mean * weight. The statistics are part of these numbers, so that training changes scale and shift, never by a batch.
     """
 
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {"weight": shape[-1:], "bias": shape[-1:]}
+
     def initialize(self, shape: Shape, weight_init: str | float, generator: np.random.Generator, dtype: np.dtype) -> None:
         self.parameters["weight"] = np.ones(shape[-1], dtype)
         self.parameters["bias"] = np.zeros(shape[-1], dtype)

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from npzf.geometry import Field, Pair, Sides, output_sizes, pair, sides
-from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, initial_weight, require_positive
+from npzf.layers.layer import (
+    Gradients,
+    Layer,
+    ProjectionRules,
+    Save,
+    Shape,
+    initial_weight,
+    require_flags,
+    require_pad,
+    require_positive,
+)
 from npzf.regions import Region
 
 
@@ -30,6 +40,11 @@ class Conv(Layer):
 
     def __post_init__(self) -> None:
         require_positive("Conv", maps=self.maps, window=self.window, stride=self.stride, groups=self.groups)
+        for name in ("maps", "groups"):
+            if isinstance(getattr(self, name), tuple | list):
+                raise ValueError(f"Conv: {name} is {getattr(self, name)!r}, expected one whole number")
+        require_pad("Conv", self.pad)
+        require_flags("Conv", ceil=self.ceil)
         if self.maps % self.groups:
             raise ValueError(f"Conv: maps is {self.maps}, expected a multiple of groups, {self.groups}")
 
@@ -41,10 +56,13 @@ class Conv(Layer):
     def receptive_field(self, below: Field) -> Field:
         return below.through(self.window, self.stride, self.pad)
 
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {"weight": (self.maps, *pair(self.window), shape[2] // self.groups), "bias": (self.maps,)}
+
     def initialize(self, shape: Shape, weight_init: str | float, generator: np.random.Generator, dtype: np.dtype) -> None:
-        weight = (self.maps, *pair(self.window), shape[2] // self.groups)
-        self.parameters["weight"] = initial_weight(weight, weight_init, generator, dtype)
-        self.parameters["bias"] = np.zeros(self.maps, dtype)  # biases 0 (section 3)
+        shapes = self.parameter_shapes(shape)
+        self.parameters["weight"] = initial_weight(shapes["weight"], weight_init, generator, dtype)
+        self.parameters["bias"] = np.zeros(shapes["bias"], dtype)  # biases 0 (section 3)
 
     def forward(self, x: Any, save: Save = Save.NOTHING, relu: bool = False) -> tuple[Any, Any]:
         """x (N, H, W, C) -> y (N, OH, OW, O); relu: the rectification that follows is done here."""

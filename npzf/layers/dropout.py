@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from npzf.layers.layer import Gradients, Pointwise, ProjectionRules, Save
+from npzf.layers.layer import Gradients, Pointwise, ProjectionRules, Save, require_finite
 
 
 class Draw(NamedTuple):
@@ -22,6 +22,7 @@ class Dropout(Pointwise):
     rate: float = 0.5  # section 3
 
     def __post_init__(self) -> None:
+        require_finite("Dropout", rate=self.rate)
         if not 0 <= self.rate < 1:
             raise ValueError(f"Dropout: rate is {self.rate}, expected at least 0 and below 1")
 

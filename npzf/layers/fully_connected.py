@@ -9,7 +9,16 @@ import numpy as np
 
 from npzf.backend.arrays import array_module
 from npzf.geometry import Field
-from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, initial_weight, require_positive
+from npzf.layers.layer import (
+    Gradients,
+    Layer,
+    ProjectionRules,
+    Save,
+    Shape,
+    initial_weight,
+    require_flags,
+    require_positive,
+)
 
 
 @dataclass(eq=False)
@@ -21,6 +30,9 @@ class Flatten(Layer):
 
     channels_first: bool = False
     local = False
+
+    def __post_init__(self) -> None:
+        require_flags("Flatten", channels_first=self.channels_first)
 
     def shape(self, shape: Shape) -> Shape:
         return (int(np.prod(shape)),)
@@ -61,15 +73,21 @@ class FullyConnected(Layer):
 
     def __post_init__(self) -> None:
         require_positive("FullyConnected", units=self.units)
+        if isinstance(self.units, tuple | list):
+            raise ValueError(f"FullyConnected: units is {self.units!r}, expected one whole number")
 
     def shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:
             raise ValueError(f"FullyConnected: input is {shape}, expected (F,): put a Flatten before it")
         return (self.units,)
 
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        return {"weight": (self.units, *shape), "bias": (self.units,)}
+
     def initialize(self, shape: Shape, weight_init: str | float, generator: np.random.Generator, dtype: np.dtype) -> None:
-        self.parameters["weight"] = initial_weight((self.units, *shape), weight_init, generator, dtype)
-        self.parameters["bias"] = np.zeros(self.units, dtype)
+        shapes = self.parameter_shapes(shape)
+        self.parameters["weight"] = initial_weight(shapes["weight"], weight_init, generator, dtype)
+        self.parameters["bias"] = np.zeros(shapes["bias"], dtype)
 
     def forward(self, x: Any, save: Save = Save.NOTHING, relu: bool = False) -> tuple[Any, Any]:
         """x (N, I) -> y (N, O); relu: the rectification that follows is done here."""

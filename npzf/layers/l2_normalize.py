@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from npzf.backend.arrays import array_module
-from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape
+from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, require_finite
 
 
 @dataclass(eq=False)
@@ -17,7 +17,8 @@ class L2Normalize(Layer):
     local = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.eps, bool) or not isinstance(self.eps, int | float) or not 0 < self.eps < float("inf"):
+        require_finite("L2Normalize", eps=self.eps)
+        if not self.eps > 0:
             raise ValueError(f"L2Normalize: eps is {self.eps!r}, expected a number above 0")
 
     def shape(self, shape: Shape) -> Shape:

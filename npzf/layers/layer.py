@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any, ClassVar
@@ -75,8 +76,12 @@ class Layer:
         """The receptive field of this layer's units, from that of the layer below."""
         return below
 
+    def parameter_shapes(self, shape: Shape) -> dict[str, Shape]:
+        """The shapes of the parameters for this input shape, by name; most layers have none."""
+        return {}
+
     def initialize(self, shape: Shape, weight_init: str | float, generator: np.random.Generator, dtype: np.dtype) -> None:
-        """Makes the parameters for this input shape; most layers have none."""
+        """Makes the parameters for this input shape."""
 
     def forward(self, x: Any, save: Save = Save.NOTHING) -> tuple[Any, Any]:
         """x -> y, both starting with the N images, and what backward and project will need."""
@@ -127,7 +132,9 @@ class Pointwise(Layer):
 def initial_weight(shape: Shape, weight_init: str | float, generator: np.random.Generator, dtype: np.dtype) -> np.ndarray:
     """Normal weights of this deviation (the paper's is 1e-2), or of "he"'s: sqrt(2 / inputs of one unit), He et al. 2015."""
     scale = np.sqrt(2 / np.prod(shape[1:])) if weight_init == "he" else weight_init
-    weight = generator.standard_normal(shape, dtype) if scale else np.zeros(shape, dtype)
+    if not scale:
+        return np.zeros(shape, dtype)  # which take no memory before they are filled
+    weight = generator.standard_normal(shape, dtype)
     weight *= dtype.type(scale)
     return weight
 
@@ -138,3 +145,25 @@ def require_positive(layer: str, **values: int | tuple[int, int]) -> None:
         numbers = value if isinstance(value, tuple | list) and len(value) == 2 else (value,)
         if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 1 for n in numbers):
             raise ValueError(f"{layer}: {name} is {value!r}, expected a whole number of at least 1")
+
+
+def require_pad(layer: str, pad: Any) -> None:
+    """ValueError unless this is a whole number of at least 0, or two or four of such."""
+    numbers = pad if isinstance(pad, tuple | list) and len(pad) in (2, 4) else (pad,)
+    if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0 for n in numbers):
+        raise ValueError(f"{layer}: pad is {pad!r}, expected whole numbers of at least 0, one, two or four")
+
+
+def require_flags(layer: str, **values: bool) -> None:
+    """ValueError for the first value that is neither True nor False."""
+    for name, value in values.items():
+        if not isinstance(value, bool | np.bool_):
+            raise ValueError(f"{layer}: {name} is {value!r}, expected True or False")
+
+
+def require_finite(layer: str, **values: float) -> None:
+    """ValueError for the first value that is not a finite number."""
+    for name, value in values.items():
+        real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+        if not real or not math.isfinite(value):
+            raise ValueError(f"{layer}: {name} is {value!r}, expected a finite number")

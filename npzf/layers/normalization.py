@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from npzf.backend.arrays import array_module
 from npzf.geometry import Field
-from npzf.layers.layer import Gradients, Layer, Pointwise, ProjectionRules, Save, require_positive
+from npzf.layers.layer import Gradients, Layer, Pointwise, ProjectionRules, Save, require_finite, require_flags, require_positive
 from npzf.regions import Region
 
 
@@ -51,8 +49,8 @@ class LocalResponseNorm(_Norm, Pointwise):
 
     def __post_init__(self) -> None:
         require_positive("LocalResponseNorm", n=self.n)
-        if not isinstance(self.alpha_divided_by_n, bool | np.bool_):
-            raise ValueError(f"LocalResponseNorm: alpha_divided_by_n is {self.alpha_divided_by_n!r}, expected True or False")
+        require_flags("LocalResponseNorm", alpha_divided_by_n=self.alpha_divided_by_n)
+        require_finite("LocalResponseNorm", n=self.n, k=self.k, alpha=self.alpha, beta=self.beta)
         if self.k <= 0 or self.alpha < 0:
             raise ValueError(f"LocalResponseNorm: k is {self.k}, alpha {self.alpha}, expected k > 0 and alpha >= 0")
 
@@ -80,6 +78,7 @@ class LocalContrastNorm(_Norm):
 
     def __post_init__(self) -> None:
         require_positive("LocalContrastNorm", window=self.window)
+        require_finite("LocalContrastNorm", window=self.window, sigma=self.sigma, floor=self.floor)
         if self.window % 2 == 0 or self.sigma <= 0 or self.floor <= 0:
             raise ValueError(
                 f"LocalContrastNorm: window is {self.window}, sigma {self.sigma}, floor {self.floor}, "

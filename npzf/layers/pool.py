@@ -9,7 +9,7 @@ import numpy as np
 
 from npzf.backend.arrays import array_module
 from npzf.geometry import Field, Pair, Sides, output_sizes, pair, sides, window_counts
-from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, require_positive
+from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, require_flags, require_pad, require_positive
 from npzf.regions import Region
 
 
@@ -22,7 +22,10 @@ class _Pool(Layer):
     ceil: bool
 
     def __post_init__(self) -> None:
-        require_positive(type(self).__name__, window=self.window, stride=self.stride)
+        name = type(self).__name__
+        require_positive(name, window=self.window, stride=self.stride)
+        require_pad(name, self.pad)
+        require_flags(name, ceil=self.ceil)
 
     def shape(self, shape: Shape) -> Shape:
         if len(shape) != 3:
@@ -89,6 +92,10 @@ class AveragePool(_Pool):
     pad: int | Pair | Sides = 0
     ceil: bool = False
     count_padding: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_flags("AveragePool", count_padding=self.count_padding)
 
     def forward(self, x: Any, save: Save = Save.NOTHING) -> tuple[Any, Any]:
         """x (N, H, W, C) -> y (N, OH, OW, C)."""

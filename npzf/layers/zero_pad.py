@@ -7,7 +7,7 @@ from typing import Any
 
 from npzf.backend.arrays import array_module
 from npzf.geometry import Field, Pair, Sides, sides
-from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape
+from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, require_pad
 from npzf.regions import Region
 
 
@@ -22,8 +22,7 @@ class ZeroPad(Layer):
     pad: int | Pair | Sides
 
     def __post_init__(self) -> None:
-        if min(sides(self.pad)) < 0:
-            raise ValueError(f"ZeroPad: pad is {self.pad}, expected whole numbers of at least 0")
+        require_pad("ZeroPad", self.pad)
 
     def shape(self, shape: Shape) -> Shape:
         if len(shape) != 3:
