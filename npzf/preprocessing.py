@@ -25,7 +25,9 @@ class Preprocessing:
         mean = whole if self.mean is None else np.shape(self.mean)
         if mean not in (whole, channels):
             raise ValueError(f"mean has shape {mean}, expected {channels} or {whole}")
-        if np.shape(self.std) not in ((), channels) or not np.all(np.asarray(self.std) > 0):
+        std = np.asarray(self.std)
+        positive = std.dtype.kind in "fiu" and np.all((std > 0) & np.isfinite(std))
+        if np.shape(std) not in ((), channels) or not positive:
             raise ValueError(f"std is {self.std}, expected a positive number or {channels[0]} of them")
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:

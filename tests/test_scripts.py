@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from resealing import changed
 
 import npzf
 from npzf.layers import LocalContrastNorm, LocalResponseNorm
@@ -341,8 +342,7 @@ def test_train_refuses_in_one_line_and_writes_nothing(images, tmp_path, argument
 
 
 def another_version(path):
-    with h5py.File(path, "r+") as file:
-        file.attrs["version"] = 3
+    changed(path, lambda file: file.attrs.create("version", 4))
 
 
 def foreign(path):
@@ -352,10 +352,10 @@ def foreign(path):
 
 
 CHECKPOINTS = {
-    "another version": (another_version, "is 3, expected 2: train or convert the net again"),
-    "foreign": (foreign, "expected 'npzf network': a network saved by npzf"),
-    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:100_000]), "truncated"),
-    "an image": (lambda path: Image.fromarray(noise(0)).save(path, "png"), "not HDF5, or damaged"),
+    "another version": (another_version, "is 4, expected 3: train or convert the net again"),
+    "foreign": (foreign, "expected a network saved by npzf"),
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:100_000]), "cut short"),
+    "an image": (lambda path: Image.fromarray(noise(0)).save(path, "png"), "does not begin with the SHA-256"),
     "missing": (Path.unlink, "does not exist"),
 }
 

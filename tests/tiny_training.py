@@ -113,7 +113,7 @@ def everything(path):
     with h5py.File(path) as file:
         arrays = {}
         file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-        state = json.loads(file["training"].attrs["state"])
+        state = json.loads(arrays.pop("training/state"))
         state["epoch_totals"].pop("seconds")
         for row in state["log_rows"]:
             row.pop("images_per_second")

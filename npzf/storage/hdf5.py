@@ -1,68 +1,99 @@
-"""HDF5 files of npzf's own kinds, networks above all, that are either whole or absent; no part of the paper.
+"""HDF5 files of npzf's own kinds, networks above all: whole or absent, sealed, and read without trust; no part of the paper.
 
 Attributes of every file: format, "npzf KIND", and version. What a network holds is in serialization.py, what a checkpoint adds in
-training/checkpoint.py. Version 2 names the kinds of layers as ReLU, LocalResponseNorm, ...; version 1 had other names.
+training/checkpoint.py. Text is of fixed length, and every dataset lies in the file in one piece, so that any program reads them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import h5py
 import numpy as np
 
 from npzf.storage.atomic import atomic_write
+from npzf.storage.reader import Reader
+from npzf.storage.regular import open_regular
+from npzf.storage.sealed import HEADER, NOTHING, NotWhole, seal, verify
 
-VERSION = 2
+VERSION = 3  # 2 had no seal and text of variable length; 1 had other names of layers
 NETWORK = "network"
+FORM = ("v108", "v108")  # of HDF5: the first whose own tables have checksums
 
 
-def write(path: str | Path, write_contents: Callable[[h5py.File], None], kind: str = NETWORK) -> None:
-    """Lets write_contents(file) fill a new HDF5 file of this kind, which then takes the place of path at once.
+def write(
+    path: str | os.PathLike, write_contents: Callable[[h5py.File], None], kind: str = NETWORK, apart: str | None = None
+) -> None:
+    """Lets write_contents(file) fill a new HDF5 file of this kind, which is sealed and takes the place of path at once.
 
-    OSError, in one line, if that fails: the earlier file survives.
+    apart: a dataset that the seal leaves out, since its pieces have digests of their own. OSError, in one line, if that fails:
+    the earlier file survives.
     """
     with atomic_write(path) as raw:
         try:
-            with h5py.File(raw, "w") as file:
-                file.attrs["format"], file.attrs["version"] = f"npzf {kind}", VERSION
+            with h5py.File(raw, "w", userblock_size=HEADER, libver=FORM) as file:
+                file.attrs["format"], file.attrs["version"] = fixed_text(f"npzf {kind}"), VERSION
                 write_contents(file)
+                place = NOTHING if apart is None else _place(file[apart])
         except RuntimeError as error:  # how h5py reports some failed writes
             raise OSError(str(error).splitlines()[0]) from error
+        seal(raw, place)
+
+
+def fixed_text(text: str) -> np.bytes_:
+    """Text as HDF5 holds it in fixed length, in UTF-8; names of files that are none stay the bytes that they are."""
+    return np.bytes_(text.encode(errors="surrogateescape"))
+
+
+def fixed_texts(texts: list[str]) -> np.ndarray:
+    """The same for several: bytes (N,), each as long as the longest."""
+    encoded = [text.encode(errors="surrogateescape") for text in texts]
+    return np.array(encoded, f"S{max(map(len, encoded), default=1) or 1}")
 
 
 @contextlib.contextmanager
-def read(path: str | Path, kind: str = NETWORK) -> Iterator[h5py.File]:
-    """Opens a file of this kind that write has written; FileNotFoundError or ValueError, in one line, for any other."""
-    path, expected = Path(path), f"expected a {kind} saved by npzf"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} {'is not a file' if path.exists() else 'does not exist'}, {expected}")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        cause = "truncated" if "truncated" in str(error) else "not HDF5, or damaged"
-        raise ValueError(f"{path} is {cause}, {expected}") from error
-    with file:
+def read(path: str | os.PathLike, kind: str = NETWORK, apart: str | None = None, remedy: str | None = None) -> Iterator[Reader]:
+    """What write has written to path, verified before HDF5 looks at it; its datasets are read one by one, by name.
+
+    apart: as for write; remedy: what to do about a damaged file. ValueError, in one line that names the path, for any other file,
+    and for whatever is found wrong within the block; FileNotFoundError, or OSError for what is no regular file.
+    """
+    one = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} saved by npzf"
+    remedy = remedy or ("train or convert the net again" if kind == NETWORK else "remove the file and begin again")
+    with open_regular(path, one) as raw:
         try:
-            form, version = (" ".join(str(file.attrs.get(name)).split()) for name in ("format", "version"))
-            if form != f"npzf {kind}":
-                raise ValueError(f"format of {path} is {form!r}, expected 'npzf {kind}': a {kind} saved by npzf")
-            if version != str(VERSION):
-                remedy = "train or convert the net again" if kind == NETWORK else "remove the file and begin again"
-                raise ValueError(f"version of {path} is {version}, expected {VERSION}: {remedy}")
-            yield file
-        except (KeyError, TypeError, OSError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
-            raise ValueError(f"{path} is damaged ({reason}), expected a whole {kind} saved by npzf") from error
+            seal = verify(raw)
+        except NotWhole as error:
+            raise ValueError(f"{path}: {error}; expected {one}: {remedy}") from None
+        try:
+            with h5py.File(raw, "r") as file:
+                reader = Reader(path, raw, file, seal)
+                _check(reader, kind, apart, remedy)
+                yield reader
+        except (ValueError, KeyError, TypeError, OSError, RuntimeError, MemoryError) as error:
+            if isinstance(error, ValueError) and str(path) in str(error):
+                raise
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ValueError(f"{path} is damaged ({reason}), expected {one}: {remedy}") from None
 
 
-def read_dataset_into(value: np.ndarray, file: h5py.File, name: str) -> None:
-    """Fills value from the dataset of that name; ValueError if it is missing or has another shape."""
-    stored = file.get(name)
-    if not isinstance(stored, h5py.Dataset):
-        raise ValueError(f"{name} of {file.filename} is missing, expected shape {value.shape}")
-    if stored.shape != value.shape:
-        raise ValueError(f"{name} of {file.filename} has shape {stored.shape}, expected {value.shape}")
-    stored.read_direct(value)
+def _check(reader: Reader, kind: str, apart: str | None, remedy: str) -> None:
+    """ValueError unless the file is of this kind and version, and the seal leaves out this dataset alone."""
+    form = reader.text_attribute("format")
+    if form != f"npzf {kind}":
+        raise ValueError(f"format of {reader.path} is {form!r}, expected 'npzf {kind}'")
+    if (version := reader.integer("version")) != VERSION:
+        raise ValueError(f"version of {reader.path} is {version}, expected {VERSION}: {remedy}")
+    place = None if apart is None else reader.place(apart)
+    if reader.seal.apart != (NOTHING if place is None or not place.nbytes else (place.first, place.first + place.nbytes)):
+        raise ValueError(f"first 512 bytes of {reader.path} leave out another part than {apart or 'none'}, expected that")
+
+
+def _place(dataset: h5py.Dataset) -> tuple[int, int]:
+    """First byte and end of a dataset in the file; nothing for an empty one."""
+    if not dataset.nbytes:
+        return NOTHING
+    first = dataset.id.get_offset()
+    return first, first + dataset.nbytes

@@ -14,6 +14,7 @@ from npzf.data import Batches
 from npzf.network import Network
 from npzf.serialization import architecture
 from npzf.storage import hdf5
+from npzf.storage.atomic import remove_leftovers
 
 KIND = "sweep state"
 
@@ -66,7 +67,7 @@ class StateFile:
         """Stores the accumulator, which has had the first `done` images of the set."""
 
         def write_contents(file: h5py.File) -> None:
-            file.attrs["identity"], file.attrs["done"] = self.identity, done
+            file.attrs["identity"], file.attrs["done"] = hdf5.fixed_text(self.identity), done
             for name, array in self.accumulator.state().items():
                 file[f"state/{name}"] = array
 
@@ -75,24 +76,19 @@ class StateFile:
     def resume(self) -> int:
         """Restores the accumulator, if the file exists, and returns how many images of the set it has had.
 
-        ValueError if the file is of another sweep.
+        ValueError if the file is of another sweep, or damaged: it may be removed then.
         """
+        remove_leftovers(self.path.parent)
         if not self.path.exists():
             return 0
-        with hdf5.read(self.path, KIND) as file:
-            if file.attrs["identity"] != self.identity:
+        with hdf5.read(self.path, KIND, remedy="remove it, and the same command begins again") as file:
+            if file.text_attribute("identity") != self.identity:
                 raise ValueError(
                     f"{self.path} is of another net, image set or choice, expected these: finish that, or remove the file"
                 )
-            state: State = {}
-
-            def collect(name: str, item: h5py.Dataset | h5py.Group) -> None:
-                if isinstance(item, h5py.Dataset):
-                    state[name] = item[()]
-
-            file["state"].visititems(collect)
+            state = {name: file.array(f"state/{name}", finite=False) for name in file.datasets("state")}
             self.accumulator.restore(state)
-            return int(file.attrs["done"])
+            return file.integer("done")
 
 
 def _identity(accumulator: Accumulator, batches: Batches) -> str:

@@ -1,6 +1,6 @@
 """Checkpoints: everything that training needs to resume as if it had never stopped (section 3 took twelve days).
 
-A checkpoint is a saved network with a group "training": velocity/NAME arrays, and in its attribute "state" the config, the
+A checkpoint is a saved network with a group "training": velocity/NAME arrays, and the text "state", which has the config, the
 position in the epoch, the schedule and the log as JSON. Crops and dropout need no state: they are functions of the seed and the
 number of the batch or pass.
 """
@@ -20,16 +20,17 @@ from npzf.serialization import from_file, to_file
 from npzf.storage import hdf5
 from npzf.training.sgd import SGD
 
+MOST_STATE = 2**24  # bytes: the log of every epoch is in it
+
 
 def save(path: str | Path, net: Network, sgd: SGD, state: dict[str, Any]) -> None:
     """Writes net, velocity and this state in the place of path; OSError leaves the earlier file as it was."""
 
     def write_contents(file: h5py.File) -> None:
         to_file(net, file)
-        group = file.create_group("training")
-        group.attrs["state"] = json.dumps(state)
+        file["training/state"] = hdf5.fixed_text(json.dumps(state))
         for name, velocity in sgd.velocity.items():
-            group[f"velocity/{name}"] = to_numpy(velocity)
+            file[f"training/velocity/{name}"] = to_numpy(velocity)
 
     hdf5.write(path, write_contents)
 
@@ -41,8 +42,8 @@ def read(path: str | Path) -> tuple[Network, dict[str, Any]]:
             raise ValueError(f"{path} is a network without training state, expected a checkpoint written by training")
         net = from_file(file)
         try:
-            state = json.loads(file["training"].attrs["state"])
-        except ValueError as error:
+            state = json.loads(file.text("training/state", MOST_STATE))
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"training state of {path} cannot be read ({error})") from error
         return net, state
 
@@ -52,5 +53,5 @@ def read_velocity(path: str | Path, sgd: SGD) -> None:
     with hdf5.read(path) as file:
         for name, velocity in sgd.velocity.items():
             stored = np.empty(velocity.shape, velocity.dtype)
-            hdf5.read_dataset_into(stored, file, f"training/velocity/{name}")
+            file.read_into(stored, f"training/velocity/{name}")
             velocity[...] = to_same_device(stored, velocity)

@@ -1,9 +1,9 @@
 """The file of features of section 5.2: what a net makes of every image of a set, as HDF5 that any program reads.
 
-Attributes: format "npzf features", version; net, images, choice: digests of what the features depend on; description: the same in
-words, as JSON: layers, crops, average, dtype, how pixels became input. Datasets: features/NAME, (N, crops, ...), one for each
-layer, whose attribute layer is the layer's name; names (N, UTF-8), what the images are called; decoded (N, uint8), 0 for an image
-that cannot be decoded, whose features are NaN; targets, (N,) or (N, classes); classes, their names as JSON.
+Attributes: format "npzf feature file", version; net, images, choice: digests of what the features depend on. Datasets:
+description, the same in words, as JSON: layers, crops, average, dtype, how pixels became input; features/NAME, (N, crops, ...),
+one for each layer, and datasets, as JSON: layer -> NAME; names (N, text in UTF-8), what the images are called; decoded (N,
+uint8), 0 for an image that cannot be decoded, whose features are NaN; targets, (N,) or (N, classes); classes, names as JSON.
 
     with h5py.File("features.h5") as file:
         pool5 = file["features/pool5"][:, 0]     # (N, 6, 6, 256) of AlexNet, the first crop
@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from npzf.storage import hdf5
 
-KIND = "features"
+KIND = "feature file"
+TYPES = ("<f4", "<f2")
 
 
 class FeatureFile:
@@ -33,14 +33,16 @@ class FeatureFile:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         with hdf5.read(path, KIND) as file:
-            self.identity = {key: str(file.attrs[key]) for key in ("net", "images", "choice")}
-            self.description: dict[str, Any] = json.loads(file.attrs["description"])
-            self.names = tuple(name.decode(errors="surrogateescape") for name in file["names"][()])
-            self.targets: np.ndarray = file["targets"][()]
-            self.decoded: np.ndarray = file["decoded"][()].astype(bool)
-            self.classes: tuple[str, ...] = tuple(json.loads(file["classes"][()]))
-            stored = {str(item.attrs["layer"]): item for item in file["features"].values()}
-            self._arrays = {layer: self._mapped(item) for layer, item in stored.items()}
+            self.identity = {key: file.text_attribute(key) for key in ("net", "images", "choice")}
+            self.description: dict[str, Any] = json.loads(file.text("description"))
+            self.decoded = file.array("decoded", [np.uint8], (None,)).astype(bool)
+            count = len(self.decoded)
+            self.names = tuple(name.decode(errors="surrogateescape") for name in file.texts("names", count).tolist())
+            self.targets = file.array("targets")
+            self.classes: tuple[str, ...] = tuple(json.loads(file.text("classes")))
+            stored: dict[str, str] = json.loads(file.text("datasets"))
+            self._arrays = {layer: file.mapped(f"features/{name}", TYPES) for layer, name in stored.items()}
+            self._check(count)
         self.layers = tuple(self.description["layers"])
         self.crops = next(iter(self._arrays.values())).shape[1]
 
@@ -62,8 +64,15 @@ class FeatureFile:
         parts = [self.array(layer)[indices] for layer in layers]
         return np.concatenate([part.reshape(len(indices), self.crops, -1).astype(np.float32) for part in parts], axis=2)
 
-    def _mapped(self, item: h5py.Dataset) -> np.ndarray:
-        first = item.id.get_offset()  # of a contiguous dataset, as all of these are
-        if first is None:
-            raise ValueError(f"{item.name} of {self.path} is in chunks, expected the contiguous array that npzf writes")
-        return np.memmap(self.path, item.dtype, "r", first, item.shape)
+    def _check(self, count: int) -> None:
+        """ValueError where the parts of the file contradict each other."""
+        layers, shapes = self.description["layers"], {array.shape[:2] for array in self._arrays.values()}
+        if list(self._arrays) != list(layers) or len(shapes) != 1 or {shape[0] for shape in shapes} != {count}:
+            raise ValueError(f"features of {self.path} are {sorted(self._arrays)} {sorted(shapes)}, expected {layers} of {count}")
+        if self.targets.shape not in ((count,), (count, len(self.classes))):
+            raise ValueError(f"targets of {self.path} have shape {self.targets.shape}, expected ({count},) or a label a class")
+        if not all(isinstance(name, str) for name in self.classes):
+            raise ValueError(f"classes of {self.path} are no names, expected names")
+        labels = self.targets if self.targets.ndim == 1 else np.zeros(0, np.int64)
+        if labels.size and not 0 <= labels.min() <= labels.max() < len(self.classes):
+            raise ValueError(f"targets of {self.path} run from {labels.min()} to {labels.max()}, expected classes")

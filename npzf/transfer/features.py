@@ -19,6 +19,7 @@ from npzf.render import file_names
 from npzf.storage import hdf5
 from npzf.sweep import State, net_identity, sweep
 from npzf.transfer.feature_file import KIND, FeatureFile
+from npzf.transfer.parts import KIND as PART
 from npzf.transfer.parts import Parts
 
 BATCHES = {1: EvaluationBatches, 2: MirroredBatches, 10: TenCropBatches}  # by crops of an image
@@ -161,33 +162,33 @@ def _assemble(path: Path, parts: Parts, collected: _Collected, identity: dict[st
     images, net = collected.squares.source, collected.net
 
     def write_contents(file: h5py.File) -> None:
-        file.attrs.update(identity)
-        file.attrs["description"] = json.dumps(description)
+        for key, value in identity.items():
+            file.attrs[key] = hdf5.fixed_text(value)
+        file["description"] = hdf5.fixed_text(json.dumps(description))
         names = file_names(collected.layers)
         arrays = {}
         for layer in collected.layers:
             shape = (len(images), collected.kept, *net.shapes[layer])
             arrays[layer] = file.create_dataset(f"features/{names[layer]}", shape, collected.dtype)
-            arrays[layer].attrs["layer"] = layer
+        file["datasets"] = hdf5.fixed_text(json.dumps({layer: names[layer] for layer in collected.layers}))
         decoded = np.zeros(len(images), np.uint8)
         for part in parts.files():
-            with h5py.File(part, "r") as stored:
-                indices = stored["indices"][()]
+            with hdf5.read(part, PART) as stored:
+                indices = stored.array("indices", [np.int64], (None,))
                 decoded[indices] = 1
                 for k, layer in enumerate(collected.layers):
-                    _copy(stored[str(k)], arrays[layer], indices)
+                    _copy(stored.mapped(str(k), [collected.dtype]), arrays[layer], indices)
         for missing in np.flatnonzero(decoded == 0):
             for array in arrays.values():
                 array[missing] = np.nan
         file["decoded"], file["targets"] = decoded, images.targets
-        names_of_images = [images.name(i).encode(errors="surrogateescape") for i in range(len(images))]  # of any bytes
-        file["names"] = np.array(names_of_images, h5py.string_dtype())
-        file["classes"] = json.dumps(images.classes)
+        file["names"] = hdf5.fixed_texts([images.name(i) for i in range(len(images))])
+        file["classes"] = hdf5.fixed_text(json.dumps(images.classes))
 
     hdf5.write(path, write_contents, KIND)
 
 
-def _copy(source: h5py.Dataset, target: h5py.Dataset, indices: np.ndarray) -> None:
+def _copy(source: np.ndarray, target: h5py.Dataset, indices: np.ndarray) -> None:
     """source[k] -> target[indices[k]], runs of consecutive indices at once, some megabytes at a time."""
     most = max(1, BLOCK // max(1, source.dtype.itemsize * int(np.prod(source.shape[1:]))))
     runs = np.split(np.arange(len(indices)), np.flatnonzero(np.diff(indices) != 1) + 1)

@@ -11,7 +11,7 @@ import h5py
 from npzf.storage import hdf5
 from npzf.sweep import Accumulator
 
-KIND = "features part"
+KIND = "feature part"
 PART_BYTES = 2**27  # that are collected before they are written
 
 
@@ -45,7 +45,8 @@ class Parts:
         state = self.collected.state()
 
         def write_contents(file: h5py.File) -> None:
-            file.attrs["identity"], file.attrs["first"], file.attrs["done"] = self.identity, self._done, done
+            file.attrs["identity"] = hdf5.fixed_text(self.identity)
+            file.attrs["first"], file.attrs["done"] = self._done, done
             for name, array in state.items():
                 file[name] = array
 
@@ -76,7 +77,7 @@ class Parts:
         """Where a part ends; None if it is of another pass, damaged, or does not begin where the last one ended."""
         try:
             with hdf5.read(path, KIND) as file:
-                ours = file.attrs["identity"] == self.identity and int(file.attrs["first"]) == self._done
-                return int(file.attrs["done"]) if ours else None
+                ours = file.text_attribute("identity") == self.identity and file.integer("first") == self._done
+                return file.integer("done") if ours else None
         except ValueError:
             return None

@@ -11,8 +11,11 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from resealing import changed, replaced
 
+import npzf
 from npzf.data import DecodeError, PackedImages, SquareImages, embedded_images, write_packed
+from npzf.storage import sealed
 
 
 def pixels(i):
@@ -136,11 +139,40 @@ def test_a_file_written_again_while_it_is_in_use_is_named(packed):
 
 
 def test_bytes_in_chunks_are_refused(packed):
-    with h5py.File(packed, "r+") as file:
-        encoded = file["bytes"][...]
-        del file["bytes"]
-        file.create_dataset("bytes", data=encoded, chunks=(10,))
-    refused(packed, "dataset bytes does not lie in the file in one piece")
+    encoded = np.frombuffer(b"".join(png(i) for i in range(5)), np.uint8)
+    changed(packed, replaced("bytes", encoded, chunks=(10,)))
+    refused(packed, "bytes of ", "expected it in one piece")
+
+
+def test_another_part_left_out_is_refused(packed):
+    with open(packed, "r+b") as file:
+        sealed.seal(file, (600, 700))
+    refused(packed, "leave out another part than bytes")
+
+
+def test_an_image_whose_bytes_have_changed_is_named_and_the_others_are_read(packed):
+    with open(packed, "r+b") as file:
+        first, _ = sealed.read_seal(file).apart
+        file.seek(first + len(png(0)) + len(png(1)) - 20)
+        file.write(b"x")
+    images = PackedImages(packed)
+    with pytest.raises(DecodeError, match=rf"^é/1\.png in {packed} is damaged: its SHA-256 is not the one"):
+        images.image(1)
+    for i in (0, 2, 3, 4):
+        np.testing.assert_array_equal(images.image(i), pixels(i))
+
+
+def test_the_digest_is_one_of_the_contents(packed, tmp_path):
+    write(tmp_path / "again.h5")
+    write(tmp_path / "other.h5", encoded=[png(4 - i) for i in range(5)])
+    digests = [PackedImages(path).digest for path in (packed, tmp_path / "again.h5", tmp_path / "other.h5")]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_names_that_are_no_utf_8(tmp_path):
+    odd = os.fsdecode(b"caf\xe9/1.png")
+    write(tmp_path / "set.h5", names=[odd, "", "c", "d", "e"])
+    assert [PackedImages(tmp_path / "set.h5").name(i) for i in range(2)] == [odd, ""]
 
 
 def test_same_content_same_bytes(tmp_path):
@@ -169,29 +201,38 @@ def refused(path, *words, error=ValueError):
 
 def test_missing_text_and_truncated_files(packed, tmp_path):
     refused(tmp_path / "gone.h5", "does not exist", error=FileNotFoundError)
-    refused(tmp_path, "not a packed image set")
+    refused(tmp_path, "is a folder, expected an image set saved by npzf", error=OSError)
     (tmp_path / "words.h5").write_text("words" * 100)
-    refused(tmp_path / "words.h5", "not a packed image set")
+    refused(tmp_path / "words.h5", "does not begin with the SHA-256", "pack the images again")
     whole = packed.read_bytes()
     for part in (0, 100, len(whole) // 2, len(whole) - 1):
         (tmp_path / "cut.h5").write_bytes(whole[:part])
-        refused(tmp_path / "cut.h5", "damaged")
+        refused(tmp_path / "cut.h5", "damaged" if part <= 100 else "cut short")
 
 
 def test_foreign_file_and_other_version(packed, tmp_path):
     with h5py.File(tmp_path / "foreign.h5", "w") as file:
         file["weights"] = np.zeros(3)
-    refused(tmp_path / "foreign.h5", "format is None", "expected 'npzf-images' version 1")
-    with h5py.File(packed, "r+") as file:
-        file.attrs["version"] = 2
-    refused(packed, "version 2", "expected 'npzf-images' version 1")
+    refused(tmp_path / "foreign.h5", "another program's", "expected an image set saved by npzf")
+    npzf.small_zfnet(2, 32, maps=(2, 2, 2, 2, 2), fc_units=0).save(tmp_path / "net.h5")
+    refused(tmp_path / "net.h5", "format of", "is 'npzf network', expected 'npzf image set'")
+    changed(packed, lambda file: file.attrs.create("version", 4))
+    refused(packed, "version of", "is 4, expected 3: pack the images again")
 
 
-@pytest.mark.parametrize("name", ["bytes", "offsets", "labels", "names", "split", "origin", "licence", "classes"])
+@pytest.mark.parametrize("name", ["offsets", "labels", "names", "split", "sha256", "origin", "licence", "classes"])
 def test_missing_part(packed, name):
-    with h5py.File(packed, "r+") as file:
-        del (file if name in file else file.attrs)[name]
-    refused(packed, f"{name} is missing")
+    changed(packed, lambda file: (file if name in file else file.attrs).__delitem__(name))
+    refused(packed, f"{name} of {packed} is missing")
+
+
+def test_every_bit_but_those_of_images_is_covered(packed):
+    whole = packed.read_bytes()
+    with open(packed, "rb") as file:
+        first, end = sealed.read_seal(file).apart
+    for place in {*range(0, first, 61), *range(end, len(whole), 61)}:
+        packed.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        refused(packed, "expected an image set saved by npzf")
 
 
 @pytest.mark.parametrize(
@@ -199,18 +240,22 @@ def test_missing_part(packed, name):
     [
         ("labels", [0, 1, 1, 0, 3], "labels run from 0 to 3, expected 0 to 2"),
         ("labels", [0, -1, 1, 0, 2], "labels run from -1 to 2"),
-        ("labels", [0, 1], "(5, 2, 5, 5)"),
-        ("labels", [0.0, 1, 1, 0, 2], "labels is float64"),
+        ("labels", [0, 1], "offsets of"),
+        ("labels", [0.0, 1, 1, 0, 2], "is float64, expected numbers of type int64"),
         ("offsets", [0, 9, 5, 20, 30, 40], "offsets run from 0 to 40, expected from 0 up to"),
-        ("offsets", [[0]], "offsets is int64 (1, 1)"),
+        ("offsets", [[0]], "has shape (1, 1), expected (6,)"),
+        ("offsets", [-5, 9, 5, 20, 30, 40], "offsets run from -5"),
         ("split", np.array([0, 1, 2, 0, 1], np.uint8), "split runs from 0 to 2"),
-        ("names", [1, 2, 3, 4, 5], "not a packed image set"),
+        ("names", [1, 2, 3, 4, 5], "is int64, expected text of fixed length"),
+        ("names", ["a", "b", "c", "d", "e"], "expected text of fixed length"),
+        ("sha256", np.zeros((5, 31), np.uint8), "has shape (5, 31), expected (5, 32)"),
+        ("classes", np.bytes_('{"ant": 1}'), "classes are no list of names"),
+        ("classes", np.bytes_("[1, 2, 3]"), "classes are no list of names"),
+        ("classes", np.bytes_("[" * 10_000), "is damaged"),
     ],
 )
 def test_contradictions(packed, name, values, word):
-    with h5py.File(packed, "r+") as file:
-        del file[name]
-        file[name] = values
+    changed(packed, replaced(name, values))
     refused(packed, word)
 
 

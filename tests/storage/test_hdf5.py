@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 from assertions import normal
+from resealing import changed, replaced
 
 import npzf
 from npzf import layers
@@ -120,17 +121,19 @@ def test_saving_replaces_an_earlier_file_and_makes_its_folder(tmp_path):
 
 
 def test_the_file_is_laid_out_as_documented(saved):
+    assert saved.read_bytes().startswith(b"npzf sealed file 1\nsha256 ")
     with h5py.File(saved) as file:
-        assert (file.attrs["format"], file.attrs["version"]) == ("npzf network", 2)
+        assert file.userblock_size == 512
+        assert (file.attrs["format"], file.attrs["version"]) == (b"npzf network", 3)
         assert file["parameters/conv/weight"].shape == (6, 3, 3, 2)
-        first = json.loads(file.attrs["architecture"])["layers"][0]
+        first = json.loads(file["architecture"][()])["layers"][0]
         conv = {"kind": "Conv", "maps": 6, "window": 3, "stride": 2, "pad": 1, "groups": 2, "ceil": True}
         assert first == {"name": "conv", "layer": conv, "sources": ["input"]}
 
 
 def test_no_such_file(tmp_path):
     refuses(tmp_path / "none.h5", "does not exist, expected a network saved by npzf", FileNotFoundError)
-    refuses(tmp_path, "is not a file", FileNotFoundError)
+    refuses(tmp_path, "is a folder, expected a network saved by npzf", OSError)
 
 
 @pytest.mark.parametrize(
@@ -138,26 +141,29 @@ def test_no_such_file(tmp_path):
 )
 def test_a_file_that_is_not_hdf5(tmp_path, content):
     (tmp_path / "net.h5").write_bytes(content)
-    refuses(tmp_path / "net.h5", "not HDF5, or damaged|truncated")
+    refuses(tmp_path / "net.h5", "does not begin with the SHA-256 that npzf writes first")
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3, 0.5, 0.8, 0.95, 1])
 def test_a_truncated_file(saved, share):
     whole = saved.read_bytes()
     saved.write_bytes(whole[: int(len(whole) * share) - 1])
-    refuses(saved, "truncated|damaged")
+    refuses(saved, "cut short or changed|first 512 bytes are damaged")
 
 
-def damaged(path, change):
-    with h5py.File(path, "r+") as file:
-        change(file)
+def test_one_bit_anywhere_is_noticed(saved):
+    whole = saved.read_bytes()
+    for place in {*range(0, len(whole), 97), *range(512)}:
+        bit = 1 << place % 8
+        saved.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        refuses(saved, "expected a network saved by npzf: train or convert the net again")
 
 
 def architecture(**changes):
     """A change of some parts of the architecture."""
 
     def change(file):
-        file.attrs["architecture"] = json.dumps(json.loads(file.attrs["architecture"]) | changes)
+        replaced("architecture", np.bytes_(json.dumps(json.loads(file["architecture"][()]) | changes)))(file)
 
     return change
 
@@ -166,63 +172,148 @@ def row(kind="ReLU", name="one", sources=("input",), **configuration):
     return architecture(layers=[{"name": name, "layer": {"kind": kind, **configuration}, "sources": sources}])
 
 
-def replaced(name, value):
+def attribute(name, value):
+    return lambda file: file.attrs.create(name, value)
+
+
+def a_link(name, link):
+    """A change of a dataset into a link."""
+
     def change(file):
-        if name in file:
-            del file[name]
-        if value is not None:
-            file[name] = value
+        del file[name]
+        file[name] = link
 
     return change
 
 
+def virtual(file):
+    layout = h5py.VirtualLayout((3,), np.float32)
+    layout[:] = h5py.VirtualSource("/etc/passwd", "x", (3,))
+    del file["parameters/fc/bias"]
+    file.create_virtual_dataset("parameters/fc/bias", layout)
+
+
+BUILT = "its architecture cannot be built"
+READ = "its classes or its preprocessing cannot be read"
+BIAS = "parameters/fc/bias"
 DAMAGES = {
-    "format missing": (lambda f: f.attrs.pop("format"), "expected 'npzf network'"),
-    "format an array": (lambda f: f.attrs.create("format", [1, 2]), "expected 'npzf network'"),
-    "images": (lambda f: f.attrs.create("format", "npzf-images"), "expected 'npzf network'"),
-    "later version": (lambda f: f.attrs.create("version", 3), "version of .* is 3, expected 2: train or convert the net again"),
-    "version 1": (lambda f: f.attrs.create("version", 1), "version of .* is 1, expected 2: train or convert the net again"),
-    "no version": (lambda f: f.attrs.pop("version"), "version of .* is None, expected 2"),
-    "array of versions": (lambda f: f.attrs.create("version", np.eye(2)), "version of .* is"),
-    "no architecture": (lambda f: f.attrs.pop("architecture"), "architecture"),
-    "not JSON": (lambda f: f.attrs.create("architecture", "{"), "its architecture cannot be built"),
-    "a number": (lambda f: f.attrs.create("architecture", "7"), "its architecture cannot be built"),
-    "numbers": (lambda f: f.attrs.create("architecture", [7, 7]), "its architecture cannot be built"),
+    "format missing": (lambda f: f.attrs.pop("format"), "attribute format of .* is missing"),
+    "format an array": (attribute("format", [1, 2]), "attribute format of .* is int64, expected text of fixed length"),
+    "format of variable length": (attribute("format", "npzf network"), "expected text of fixed length"),
+    "images": (attribute("format", np.bytes_("npzf images")), "format of .* is 'npzf images', expected 'npzf network'"),
+    "later version": (attribute("version", 4), "version of .* is 4, expected 3: train or convert the net again"),
+    "version 2": (attribute("version", 2), "version of .* is 2, expected 3: train or convert the net again"),
+    "no version": (lambda f: f.attrs.pop("version"), "attribute version of .* is missing"),
+    "array of versions": (attribute("version", np.eye(2)), "attribute version of .* is no whole number"),
+    "seed negative": (attribute("seed", -1), "attribute seed of .* is -1, expected at least 0"),
+    "passes a fraction": (attribute("passes", 1.5), "attribute passes of .* is no whole number"),
+    "no architecture": (replaced("architecture", None), "architecture of .* is missing"),
+    "not JSON": (replaced("architecture", np.bytes_("{")), BUILT),
+    "a number": (replaced("architecture", np.bytes_("7")), BUILT),
+    "numbers": (replaced("architecture", [7, 7]), "architecture of .* is int64, expected text"),
+    "deep JSON": (replaced("architecture", np.bytes_("[" * 100_000)), BUILT),
+    "text of variable length": (replaced("architecture", "{}"), "expected text of fixed length"),
+    "text without end": (replaced("architecture", np.bytes_(" " * 2**22 + "{}")), "expected at most 4,194,304"),
     "no layers": (architecture(layers=[]), "the table is empty"),
-    "layers of another kind": (architecture(layers=["conv"]), "its architecture cannot be built"),
+    "layers of another kind": (architecture(layers=["conv"]), BUILT),
+    "layers a dictionary": (architecture(layers={}), "stands where list was expected"),
+    "infinite input": (architecture(input=[float("inf"), 8, 4]), "height is inf, expected a whole number"),
+    "input of two sides": (architecture(input=[9, 8]), "input shape is"),
+    "input of text": (architecture(input="984"), "expected a whole number"),
+    "input of a fraction": (architecture(input=[9, 8, 3.5]), "channels is 3.5, expected a whole number"),
+    "input of true": (architecture(input=[True, 8, 4]), "height is True, expected a whole number"),
     "unknown type": (architecture(dtype="float16"), "dtype is 'float16'"),
+    "type of null": (architecture(dtype=None), "stands where str was expected"),
     "unknown layer": (row("Conv9"), "layer kind is 'Conv9', expected one of npzf.layers"),
     "not a layer": (row("Save"), "layer kind is 'Save', expected one of npzf.layers"),
+    "the class of layers": (row("Layer"), "layer kind is 'Layer', expected one of npzf.layers"),
+    "the class of joins": (row("Join"), "layer kind is 'Join', expected one of npzf.layers"),
+    "kind a list": (row(["Conv"]), "layer kind is "),
     "unknown argument": (row(slope=1), "unexpected keyword argument 'slope'"),
     "bad argument": (row("Conv", maps=0, window=1), "Conv: maps is 0"),
+    "half a pixel": (row("Conv", maps=1, window=3, pad=0.5), "Conv: pad is 0.5, expected whole numbers"),
+    "halves of pixels": (row("ZeroPad", pad=[0.5, 1]), "ZeroPad: pad is .* expected whole numbers"),
+    "pad of text": (row("MaxPool", window=2, stride=2, pad="11"), "MaxPool: pad is '11'"),
+    "a flag that is a number": (row("MaxPool", window=2, stride=2, ceil=1), "MaxPool: ceil is 1, expected True or False"),
+    "maps in pairs": (row("Conv", maps=[2, 2], window=1), "Conv: maps is"),
+    "alpha not a number": (row("LocalResponseNorm", alpha=float("nan")), "alpha is nan, expected a finite number"),
+    "rate a text": (row("Dropout", rate="0.5"), "rate is '0.5', expected a finite number"),
     "no kind": (architecture(layers=[{"name": "a", "layer": {}, "sources": ["input"]}]), "kind"),
     "unknown source": (row(sources=["x"]), "source 'x'"),
-    "more than memory holds": (row("Conv", maps=10**13, window=1), "its architecture cannot be built"),
-    "parameter missing": (replaced("parameters/fc/bias", None), "parameters/fc/bias of .* is missing, expected shape"),
-    "parameter of another shape": (
-        replaced("parameters/fc/bias", np.zeros(4)),
-        r"parameters/fc/bias of .* has shape \(4,\), expected \(3,\)",
+    "source a number": (row(sources=[1]), "stands where str was expected"),
+    "more than memory holds": (row("Conv", maps=10**13, window=1), "parameters/one/weight of .* is missing"),
+    "more than NumPy counts": (row("Conv", maps=10**30, window=1), BUILT),
+    "thirty million units": (
+        architecture(
+            input=[1, 1, 30], layers=[{"name": "fc", "layer": {"kind": "Conv", "maps": 10**6, "window": 1}, "sources": ["input"]}]
+        ),
+        "parameters/fc/weight of .* has shape",
     ),
-    "parameter a folder": (lambda f: (replaced("parameters/fc/bias", None)(f), f.create_group("parameters/fc/bias")), "missing"),
-    "parameter of text": (replaced("parameters/fc/bias", ["a", "b", "c"]), "damaged"),
-    "classes not JSON": (replaced("classes", "["), "its classes or its preprocessing cannot be read"),
-    "classes a number": (replaced("classes", 7), "its classes or its preprocessing cannot be read"),
+    "parameter missing": (replaced(BIAS, None), f"{BIAS} of .* is missing, expected"),
+    "parameter of another shape": (replaced(BIAS, np.zeros(4, "f4")), rf"{BIAS} of .* has shape \(4,\), expected \(3,\)"),
+    "parameter a folder": (lambda f: (replaced(BIAS, None)(f), f.create_group(BIAS)), "missing"),
+    "parameter of text": (replaced(BIAS, ["a", "b", "c"]), "expected numbers of type float32"),
+    "parameter of integers": (replaced(BIAS, np.ones(3, "i4")), f"{BIAS} of .* is int32, expected numbers of type float32"),
+    "parameter of flags": (replaced(BIAS, np.ones(3, bool)), f"{BIAS} of .* is bool, expected"),
+    "parameter of doubles": (replaced(BIAS, np.ones(3)), f"{BIAS} of .* is float64, expected"),
+    "parameter of halves": (replaced(BIAS, np.ones(3, "f2")), f"{BIAS} of .* is float16, expected"),
+    "parameter big-endian": (replaced(BIAS, np.ones(3, ">f4")), f"{BIAS} of .* is >f4, expected"),
+    "parameter complex": (replaced(BIAS, np.ones(3, "c8")), f"{BIAS} of .* is complex64, expected"),
+    "parameter NaN": (replaced(BIAS, np.array([0, np.nan, 0], "f4")), f"{BIAS} of .* has NaN or infinite numbers"),
+    "parameter infinite": (replaced(BIAS, np.array([0, np.inf, 0], "f4")), f"{BIAS} of .* has NaN or infinite numbers"),
+    "parameter in chunks": (replaced(BIAS, np.ones(3, "f4"), chunks=(1,)), "expected it in one piece"),
+    "parameter compressed": (replaced(BIAS, np.ones(3, "f4"), compression="gzip"), "expected it in one piece"),
+    "parameter elsewhere": (replaced(BIAS, np.ones(3, "f4"), external=[("elsewhere.raw", 0, 12)]), "expected it in one piece"),
+    "parameter without numbers": (
+        lambda f: (replaced(BIAS, None)(f), f.create_dataset(BIAS, (3,), "f4")),
+        "for which the file has not enough bytes",
+    ),
+    "parameter virtual": (virtual, "expected it in one piece"),
+    "a link to another file": (a_link(BIAS, h5py.ExternalLink("/etc/passwd", "/x")), "is a link to elsewhere"),
+    "a link to another place": (a_link(BIAS, h5py.SoftLink("/std")), "is a link to elsewhere"),
+    "a group elsewhere": (a_link("parameters", h5py.ExternalLink("other.h5", "/parameters")), "is a link to elsewhere"),
+    "classes not JSON": (replaced("classes", np.bytes_("[")), READ),
+    "classes a number": (replaced("classes", 7), "classes of .* is int64, expected text"),
+    "classes a dictionary": (replaced("classes", np.bytes_('{"a": 1, "b": 2, "c": 3}')), f"{READ}.*expected names"),
+    "classes numbers": (replaced("classes", np.bytes_("[1, 2, 3]")), f"{READ}.*expected names"),
+    "classes too few": (replaced("classes", np.bytes_('["a", "b"]')), f"{READ}.*classes are 2 names"),
     "mean of another shape": (replaced("mean", np.zeros(3)), r"mean has shape \(3,\), expected \(4,\) or \(9, 8, 4\)"),
+    "mean NaN": (replaced("mean", np.full(4, np.nan)), "mean of .* has NaN"),
+    "mean of integers": (replaced("mean", np.zeros(4, int)), "mean of .* is int64, expected numbers of type float32, float64"),
+    "mean compressed": (replaced("mean", np.zeros(SIZE), compression="gzip"), "mean of .*expected it in one piece"),
     "deviation missing": (replaced("std", None), "std"),
     "deviation 0": (replaced("std", 0.0), "std is 0.0, expected a positive number"),
+    "deviation infinite": (replaced("std", np.inf), "std of .* has NaN or infinite"),
+    "deviation complex": (replaced("std", 1j), "std of .* is complex128"),
 }
 
 
 @pytest.mark.parametrize(("change", "named"), DAMAGES.values(), ids=DAMAGES)
-def test_what_is_wrong_is_named_in_one_line(saved, change, named):
-    damaged(saved, change)
+def test_what_is_wrong_is_named_in_one_line_although_the_digest_is_right(saved, change, named, monkeypatch):
+    monkeypatch.chdir(saved.parent)
+    changed(saved, change)
     refuses(saved, named)
 
 
-def test_foreign_hdf5(tmp_path):
+def test_hdf5_that_npzf_has_not_written(tmp_path):
     with h5py.File(tmp_path / "foreign.h5", "w") as file:
         file["weights"] = np.zeros(3)
-    refuses(tmp_path / "foreign.h5", "format of .* is 'None', expected 'npzf network'")
+    refuses(
+        tmp_path / "foreign.h5", "does not begin with the SHA-256 .* damaged, older, or another program's; expected a network"
+    )
+
+
+def test_a_net_that_could_not_be_loaded_again_is_not_saved(tmp_path, saved):
+    before = saved.read_bytes()
+    nets = [make(), make(), make(), make()]
+    nets[0].parameters["fc/bias"][1] = np.nan
+    nets[1].parameters["conv/weight"].flat[-1] = np.inf
+    nets[2].classes = ("a", "b")
+    nets[3].preprocessing = Preprocessing(np.full(4, np.nan))
+    for net, named in zip(nets, ("fc/bias has NaN", "conv/weight has NaN", "classes are 2 names", "mean has NaN"), strict=True):
+        with pytest.raises(ValueError, match=named):
+            net.save(saved)
+    assert saved.read_bytes() == before
 
 
 class Trap:
@@ -235,8 +326,8 @@ class Trap:
 @pytest.mark.parametrize("name", ["parameters/fc/bias", "classes", "mean", "std"])
 def test_pickled_content_is_never_unpickled(saved, monkeypatch, name):
     monkeypatch.chdir(saved.parent)
-    damaged(saved, replaced(name, np.void(pickle.dumps(Trap()))))
-    refuses(saved, "damaged|missing|has shape|cannot be read")
+    changed(saved, replaced(name, np.void(pickle.dumps(Trap()))))
+    refuses(saved, "expected numbers|expected text")
     assert not os.path.exists("trapped")
 
 

@@ -4,9 +4,9 @@ import csv
 import json
 import math
 
-import h5py
 import numpy as np
 import pytest
+from resealing import changed, replaced
 from tiny_training import LabelledPictures, Pictures, make, refused, resume, tiny
 
 from npzf.data import SquareImages
@@ -81,10 +81,13 @@ def test_a_run_on_labels_resumes_as_if_it_had_never_stopped(tmp_path):
 
 def test_a_checkpoint_from_before_there_was_a_choice_is_one_of_softmax(tmp_path):
     make(tmp_path, epochs=1).run()
-    with h5py.File(tmp_path / "checkpoint.h5", "r+") as file:
-        state = json.loads(file["training"].attrs["state"])
+
+    def without_loss(file):
+        state = json.loads(file["training/state"][()])
         assert state["config"].pop("loss") == "softmax"
-        file["training"].attrs["state"] = json.dumps(state)
+        replaced("training/state", np.bytes_(json.dumps(state)))(file)
+
+    changed(tmp_path / "checkpoint.h5", without_loss)
     again = resume(tmp_path, epochs=2)
     assert again.config.loss == "softmax"
     again.run()

@@ -1,12 +1,10 @@
 """How features are judged: what the classifier is fitted to, what it never sees, and its accuracy over splits."""
 
-import h5py
 import numpy as np
 import pytest
+from feature_files import feature_file
 
-from npzf.storage import hdf5
-from npzf.transfer import FeatureFile, Setting, Split, evaluate_split, evaluation, fit_split, scores_of
-from npzf.transfer.feature_file import KIND
+from npzf.transfer import Setting, Split, evaluate_split, evaluation, fit_split, scores_of
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: no classifier can be fitted")
 COUNT, CROPS = 24, 2
@@ -22,16 +20,7 @@ def features(tmp_path):
     array[:, :, 0] = np.arange(COUNT)[:, None]
     array[[2, 4]] = np.nan
 
-    def write_contents(file):
-        file.attrs.update(net="n", images="i", choice="c", description='{"layers": ["fc"]}')
-        file["features/fc"] = array
-        file["features/fc"].attrs["layer"] = "fc"
-        file["decoded"], file["targets"] = np.isfinite(array[:, 0, 0]).astype(np.uint8), targets
-        file["names"] = np.array([f"{i}.png" for i in range(COUNT)], h5py.string_dtype())
-        file["classes"] = '["a", "b", "c"]'
-
-    hdf5.write(tmp_path / "features.h5", write_contents, KIND)
-    return FeatureFile(tmp_path / "features.h5")
+    return feature_file(tmp_path / "features.h5", {"fc": array}, targets, np.isfinite(array[:, 0, 0]), "abc")
 
 
 PLAIN = Setting(("fc",), normalize=False, grid=(0.01, 0.1))

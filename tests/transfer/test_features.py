@@ -1,5 +1,6 @@
 """Features of a whole set in one file: the numbers of npzf.features, whole or absent, and never those of something else."""
 
+import json
 import os
 import signal
 import subprocess
@@ -62,7 +63,8 @@ def test_the_numbers_are_those_of_npzf_features(photos, tmp_path):
 def test_the_file_opens_with_h5py(photos, tmp_path):
     extract_features(small_net(), squares(photos), ["a/conv"], tmp_path / "f.h5")
     with h5py.File(tmp_path / "f.h5") as file:
-        assert file["features/a-conv"].shape == (COUNT, 1, 5, 5, 3) and file["features/a-conv"].attrs["layer"] == "a/conv"
+        assert file["features/a-conv"].shape == (COUNT, 1, 5, 5, 3)
+        assert json.loads(file["datasets"][()]) == {"a/conv": "a-conv"}
         assert file["names"][0].decode().endswith("00.png") and file["decoded"][()].all()
 
 
@@ -272,10 +274,10 @@ def test_parts_of_another_pass_and_damaged_ones_are_not_believed(tmp_path):
 
 
 def test_no_other_file_is_taken_for_features(tmp_path):
-    with pytest.raises(FileNotFoundError, match="does not exist, expected a features"):
+    with pytest.raises(FileNotFoundError, match="does not exist, expected a feature file"):
         FeatureFile(tmp_path / "none.h5")
     small_net().save(tmp_path / "net.h5")
-    with pytest.raises(ValueError, match="expected 'npzf features'"):
+    with pytest.raises(ValueError, match="expected 'npzf feature file'"):
         FeatureFile(tmp_path / "net.h5")
 
 
@@ -394,5 +396,5 @@ def test_infinite_features_are_refused_as_those(photos, tmp_path):
 def test_a_folder_in_the_place_of_the_file_is_named_before_any_work(photos, tmp_path, monkeypatch):
     (tmp_path / "f.h5").mkdir()
     monkeypatch.setattr(Network, "record", poisoned)
-    with pytest.raises(OSError, match=r"f\.h5 is not a file"):
+    with pytest.raises(OSError, match=r"f\.h5 is a folder, expected a feature file"):
         extract_features(small_net(), squares(photos), ["fc"], tmp_path / "f.h5")

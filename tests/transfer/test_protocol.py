@@ -2,14 +2,12 @@
 
 import csv
 
-import h5py
 import numpy as np
 import pytest
+from feature_files import feature_file
 
-from npzf.storage import hdf5
 from npzf.transfer import (
     Cell,
-    FeatureFile,
     Protocol,
     ResultFile,
     Setting,
@@ -23,7 +21,6 @@ from npzf.transfer import (
     scores_of,
 )
 from npzf.transfer import evaluation as module
-from npzf.transfer.feature_file import KIND
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: no classifier can be fitted")
 
@@ -39,17 +36,9 @@ def features(tmp_path):
     decoded = np.ones(36, np.uint8)
     decoded[4] = 0
 
-    def write_contents(file):
-        file.attrs.update(net="n", images="i", choice="c", description='{"layers": ["low", "high"]}')
-        for name, array in arrays.items():
-            array[4] = np.nan
-            file[f"features/{name}"] = array
-            file[f"features/{name}"].attrs["layer"] = name
-        file["decoded"], file["targets"], file["classes"] = decoded, targets, '["a", "b", "c"]'
-        file["names"] = np.array([f"{i}.png" for i in range(36)], h5py.string_dtype())
-
-    hdf5.write(tmp_path / "features.h5", write_contents, KIND)
-    return FeatureFile(tmp_path / "features.h5")
+    for array in arrays.values():
+        array[4] = np.nan
+    return feature_file(tmp_path / "features.h5", arrays, targets, decoded, "abc")
 
 
 @pytest.mark.parametrize("layers", [("low",), ("high",), ("low", "high")])
