@@ -12,7 +12,7 @@ From a set to a net:
 from npzf.data.batches import EvaluationBatches, MirroredBatches, TenCropBatches, TrainingBatches, mean_image
 from npzf.data.class_folders import ClassFolders
 from npzf.data.crops import centre_crop, random_crops, square, squashed, ten_crops, with_channels
-from npzf.data.decode import DecodeError, decode
+from npzf.data.decode import DecodeError, decode, pixel_limit, set_pixel_limit
 from npzf.data.embedded import embedded_images
 from npzf.data.image_files import ImageFiles, file_stamps
 from npzf.data.image_folder import ImageFolder
@@ -52,8 +52,10 @@ __all__ = [
     "is_voc_folder",
     "mean_image",
     "one_class_each",
+    "pixel_limit",
     "random_crops",
     "resized_side",
+    "set_pixel_limit",
     "square",
     "squashed",
     "ten_crops",

@@ -166,7 +166,7 @@ def test_pixels_without_a_range_are_refused():
 def test_decompression_bomb_is_refused():
     bomb = encoded(Image.new("1", (20_000, 10_000)))
     assert len(bomb) < 100_000
-    refused(bomb, "bomb.png", "200000000 pixels")
+    refused(bomb, "bomb.png", "200000000 pixels", "--pixel-limit")
 
 
 def test_missing_file_names_its_path(tmp_path):
