@@ -28,6 +28,7 @@ from npzf.data import (
     decode,
     embedded_images,
     is_voc_folder,
+    set_pixel_limit,
     square,
     with_channels,
 )
@@ -52,6 +53,8 @@ def parser(name: str, description: str, example: str) -> argparse.ArgumentParser
     group.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to compute (default cpu)")
     group.add_argument("--precision", choices=["fp32", "tf32"], default="fp32", help="of products on a GPU (default fp32)")
     group.add_argument("--ops", choices=["fast", "plain"], default="fast", help="plain: as one reads them (default fast)")
+    words = "most pixels of a picture, as decoded: larger ones are refused (default 100 million)"
+    group.add_argument("--pixel-limit", type=int, metavar="PIXELS", help=words)
     return made
 
 
@@ -72,6 +75,8 @@ def run_shown(main: Callable[[argparse.Namespace], None], options: argparse.Argu
     try:
         if args.threads is not None:
             npzf.set_threads(args.threads)
+        if args.pixel_limit is not None:
+            set_pixel_limit(args.pixel_limit)
         print(describe(args.device), flush=True)
         main(args)
     except (ValueError, OSError, ArithmeticError, MemoryError, ImportError, CudaError) as error:

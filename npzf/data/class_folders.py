@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npzf.data.image_files import SUFFIXES, ImageFiles, existing_folder, is_image_name
+from npzf.data.image_files import SUFFIXES, ImageFiles, existing_folder, is_image, is_image_name
 
 LAYOUT = "one folder for each class, with its images inside"
 
@@ -27,7 +27,7 @@ class ClassFolders(ImageFiles):
         root = existing_folder(path, LAYOUT)
         folders = {f.name: f for f in root.iterdir() if f.is_dir() and not f.name.startswith(".")}
         classes = sorted(folders.keys() - set(without))
-        strays = sum(is_image_name(f.name) and f.is_file() for f in root.iterdir())
+        strays = sum(is_image(f) for f in root.iterdir())
         if not classes:
             content = f"{strays} images directly in it" if strays else "no images"
             raise ValueError(f"{root} has no class folders and {content}, expected {LAYOUT}")

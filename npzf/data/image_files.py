@@ -11,7 +11,10 @@ import numpy as np
 from npzf.data.decode import decode
 from npzf.data.protocols import ImageSet
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".gif", ".bmp", ".tif", ".tiff"),
+    *(".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".avif"),
+)
 
 
 class ImageFiles:
@@ -59,6 +62,11 @@ def _stamp(file: str) -> tuple[int, int]:
 def is_image_name(name: str) -> bool:
     """Whether this is the name of a visible file with the suffix of an image, in either case."""
     return os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith(".")
+
+
+def is_image(path: Path) -> bool:
+    """Whether this is an image by its name, and no folder; a dangling link or a FIFO is one, which cannot be decoded."""
+    return is_image_name(path.name) and not path.is_dir()
 
 
 def existing_folder(path: str | os.PathLike, layout: str) -> Path:

@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from npzf.data.image_files import SUFFIXES, ImageFiles, existing_folder, is_image_name
+from npzf.data.image_files import SUFFIXES, ImageFiles, existing_folder, is_image
 
 LAYOUT = "a folder with images directly in it"
 
@@ -20,7 +20,7 @@ class ImageFolder(ImageFiles):
 
     def __init__(self, path: str | os.PathLike):
         root = existing_folder(path, LAYOUT)
-        files = sorted(file for file in root.iterdir() if is_image_name(file.name) and file.is_file())
+        files = sorted(file for file in root.iterdir() if is_image(file))
         if not files:
             raise ValueError(f"{root} has no images ({' '.join(SUFFIXES)}) directly in it, expected {LAYOUT}")
         super().__init__(files, np.zeros(len(files), np.int64), ("",))

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from npzf.storage.atomic import atomic_write_bytes
+from npzf.storage.regular import read_regular
 
 KINDS = {"PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
+MOST = 2**28  # bytes of a picture
 SMALL = 320  # pixels: narrower pictures are shown enlarged, with sharp pixels
 
 
@@ -72,11 +74,11 @@ def _section(number: int, section: Section) -> str:
 
 def _image(section: Section) -> str:
     """The <img> with its bytes inside, its size given so that the page does not jump."""
-    data = Path(section.picture).read_bytes()
+    data = read_regular(section.picture, MOST, "a PNG, WebP or GIF file")
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=tuple(KINDS)) as image:
             kind, (width, height) = KINDS[str(image.format)], image.size
-    except (UnidentifiedImageError, KeyError) as error:
+    except Exception as error:  # damaged files make Pillow raise almost anything
         raise ValueError(f"picture is {section.picture}, expected a PNG, WebP or GIF file") from error
     zoom = math.ceil(SMALL / width)
     sharp = ' class="pixels"' if zoom > 1 else ""
