@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from npzf.storage.atomic import atomic_write_bytes
+from npzf.storage.json_file import read_json, write_json
 from npzf.transfer.evaluation import Setting, evaluate_split
 from npzf.transfer.feature_file import FeatureFile
 from npzf.transfer.splits import MOST_TEST, Split, random_split, write_split
@@ -53,7 +53,7 @@ class Result:
 
 
 class ResultFile:
-    """Results that are known already, as JSON, so that an interrupted table goes on where it stopped; path None: none are kept.
+    """Results that are known already, as JSON with a digest; an interrupted table goes on there. path None: none are kept.
 
     A result is found again by everything that it depends on: features, setting and the images of the split.
     """
@@ -62,20 +62,23 @@ class ResultFile:
         self.path = None if path is None else Path(path)
         self.results: dict[str, dict[str, Any]] = {}
         if self.path is not None and self.path.exists():
+            self.results = read_json(self.path, "results that npzf wrote")
             try:
-                self.results = json.loads(self.path.read_text(encoding="utf-8"))
                 for result in self.results.values():
-                    Result(**result)
-            except (ValueError, TypeError, AttributeError) as error:
+                    _checked(**result)
+            except (TypeError, AttributeError) as error:
                 raise ValueError(f"{self.path} cannot be read ({error}), expected results that npzf wrote: remove it") from None
 
     def known(self, parts: tuple, compute: Callable[[], Result]) -> Result:
         """The result of whatever depends on these parts alone, computed if it is not known."""
         key = result_key(parts)
         if key not in self.results:
-            self.results[key] = asdict(compute())
+            result = compute()
+            if not math.isfinite(result.accuracy):
+                raise ValueError(f"accuracy is {result.accuracy}, expected a number: no test image of a class can be decoded")
+            self.results[key] = asdict(result)
             if self.path is not None:
-                atomic_write_bytes(self.path, json.dumps(self.results, indent=0).encode())
+                write_json(self.path, self.results)
         return Result(**self.results[key])
 
     def evaluate(self, features: FeatureFile, setting: Setting, split: Split, seed: int) -> Result:
@@ -86,6 +89,14 @@ class ResultFile:
             return Result(outcome.accuracy, outcome.c, outcome.seconds)
 
         return self.known((sorted(features.identity.items()), setting, seed, *split_identity(split)), compute)
+
+
+def _checked(accuracy: float, c: float | None, seconds: float) -> Result:
+    """The result in a file; TypeError if one of its numbers is none."""
+    for number in (accuracy, seconds, 0.0 if c is None else c):
+        if not isinstance(number, int | float) or isinstance(number, bool) or not math.isfinite(number):
+            raise TypeError(f"{number!r} stands where a number was expected")
+    return Result(accuracy, c, seconds)
 
 
 def result_key(parts: tuple) -> str:
