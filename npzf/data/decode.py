@@ -111,9 +111,7 @@ def _decoded(file: BinaryIO, reduced: int | None) -> np.ndarray:
     size = file.seek(0, io.SEEK_END)
     if not size:
         raise ValueError("the file is empty")
-    if size > ENCODED_BYTES * pixel_limit() + HEADERS:
-        most = f"{ENCODED_BYTES} for each of {pixel_limit():,} pixels: --pixel-limit raises it"
-        raise ValueError(f"the file has {size:,} bytes, expected at most {most}")
+    check_encoded(size)
     form, plugin = _plugin(file)
     coefficients = _check_header(file, form)
     file.seek(0)
@@ -125,6 +123,13 @@ def _decoded(file: BinaryIO, reduced: int | None) -> np.ndarray:
             raise ValueError("pixels are floating-point numbers without a stated range, expected integers")
         with _large if math.prod(image.size) > LARGE else contextlib.nullcontext():
             return _rgb(image, _orientation(image))
+
+
+def check_encoded(size: int) -> None:
+    """ValueError, before they are read, for more encoded bytes of a picture than the pixel limit allows."""
+    if size > ENCODED_BYTES * pixel_limit() + HEADERS:
+        most = f"{ENCODED_BYTES} for each of {pixel_limit():,} pixels: --pixel-limit raises it"
+        raise ValueError(f"the file has {size:,} bytes, expected at most {most}")
 
 
 def _plugin(file: BinaryIO) -> tuple[str, Callable[..., ImageFile.ImageFile]]:

@@ -19,7 +19,7 @@ from typing import BinaryIO
 import h5py
 import numpy as np
 
-from npzf.data.decode import DecodeError, decode
+from npzf.data.decode import DecodeError, check_encoded, decode
 from npzf.storage import hdf5
 from npzf.storage.reader import MOST_NAME
 from npzf.storage.regular import open_regular
@@ -84,11 +84,16 @@ class PackedImages:
         return decode(self._encoded(i), self.name(i), reduced=side)
 
     def _encoded(self, i: int) -> bytes:
+        length = int(self._ends[i] - self._starts[i])
+        try:
+            check_encoded(length)
+        except ValueError as error:
+            raise DecodeError(f"{self.name(i)} in {self.path}: {error}") from None
         with open_regular(self.path, "the packed image set that was opened") as file:
             if _state(file) != self._state:
                 raise ValueError(f"{self.path} was written again while it was in use, expected the file that was opened")
             file.seek(int(self._starts[i]))
-            encoded = file.read(int(self._ends[i] - self._starts[i]))
+            encoded = file.read(length)
         if hashlib.sha256(encoded).digest() != self._digests[i].tobytes():
             raise DecodeError(f"{self.name(i)} in {self.path} is damaged: its SHA-256 is not the one that was stored with it")
         return encoded

@@ -3,6 +3,7 @@
 import io
 import multiprocessing
 import os
+import sys
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.resources import files
@@ -14,7 +15,7 @@ from PIL import Image
 from resealing import changed, replaced
 
 import npzf
-from npzf.data import DecodeError, PackedImages, SquareImages, embedded_images, write_packed
+from npzf.data import DecodeError, PackedImages, SquareImages, decode, embedded_images, write_packed
 from npzf.storage import sealed
 
 
@@ -160,6 +161,15 @@ def test_an_image_whose_bytes_have_changed_is_named_and_the_others_are_read(pack
         images.image(1)
     for i in (0, 2, 3, 4):
         np.testing.assert_array_equal(images.image(i), pixels(i))
+
+
+def test_more_bytes_than_a_picture_may_have_are_not_read(packed, monkeypatch):
+    module = sys.modules[decode.__module__]
+    monkeypatch.setattr(module, "HEADERS", 0)
+    monkeypatch.setattr(module._Limit, "pixels", len(png(4)) // 4)
+    with pytest.raises(DecodeError, match=rf"^é/4\.png in {packed}: the file has \d+ bytes, expected at most 4 for each"):
+        write(packed, encoded=[png(0), png(1), png(2), png(3), png(4) + bytes(4)])
+        PackedImages(packed).image(4)
 
 
 def test_the_digest_is_one_of_the_contents(packed, tmp_path):
