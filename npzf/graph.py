@@ -8,8 +8,19 @@ from dataclasses import replace
 from npzf.geometry import Field
 from npzf.layers import Conv, Dropout, FullyConnected, Join, Layer, Softmax
 from npzf.layers.layer import require_positive
+from npzf.text import shortened
 
 INPUT = "input"
+LONGEST_NAME = 200  # letters of a layer's name
+
+
+def check_layer_name(name: object) -> None:
+    """ValueError unless this can name a layer: 1 to LONGEST_NAME printable letters, such as "fire2/expand3x3"."""
+    if not isinstance(name, str) or not name.isprintable() or not 1 <= len(name) <= LONGEST_NAME:
+        raise ValueError(f"layer name is {shortened(name, 80)}, expected 1 to {LONGEST_NAME} printable letters")
+    first, *others = name.split("/")  # in a file, parameters lie under the layer's name: conv1/weight
+    if any(part in ("", ".") for part in (first, *others)) or any(part in ("weight", "bias") for part in others):
+        raise ValueError(f"layer name is {name!r}, expected no part that is empty, '.' or, after a slash, weight or bias")
 
 
 class Graph:
@@ -35,6 +46,7 @@ class Graph:
             raise ValueError("the table is empty, expected at least one layer")
 
     def _add(self, name: str, layer: Layer, sources: tuple[str, ...]) -> None:
+        check_layer_name(name)
         if name in self.shapes:
             raise ValueError(f"layer name {name!r} appears twice, expected every name once")
         if len(sources) != 1 and not (sources and isinstance(layer, Join)):

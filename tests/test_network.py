@@ -258,6 +258,26 @@ def test_bad_tables_are_refused_in_one_line(table, named):
     refused(named, Network, SIZE, table)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "x" * 201, "x" * 3000, "a\nb", "\x1b[2J", "a\0", "\udcff", "\u202ea", "\u2028", 3, None, b"a"),
+        *("/a", "a/", "a//b", ".", "./a", "a/weight"),
+    ],
+)
+def test_layer_names_that_cannot_be_shown_or_kept_are_refused_in_one_line(name):
+    with pytest.raises(ValueError, match=r"^layer name is ") as caught:
+        Network(SIZE, [(name, layers.ReLU())])
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "fire2/expand3x3", "été", "層", "a b", "$x^2$", "..."])
+def test_layer_names_of_all_letters(tmp_path, name):
+    net = Network(SIZE, [(name, layers.Conv(2, 3))])
+    net.save(tmp_path / "net.h5")
+    assert list(npzf.load(tmp_path / "net.h5").layers) == [name]
+
+
 @pytest.mark.parametrize("dtype", ["float16", "int32", "text", object])
 def test_bad_types_are_refused_in_one_line(dtype):
     refused("expected 'float32' or 'float64'", Network, SIZE, [("a", layers.ReLU())], dtype=dtype)

@@ -15,6 +15,7 @@ from npzf.layers import Layer
 from npzf.network import Network
 
 Shape = tuple[int, ...]
+LONGEST = 160  # letters of a foreign name that are kept: a number may follow them
 NO_PAD: Sides = (0, 0, 0, 0)
 
 
@@ -140,8 +141,9 @@ class NodeRows:
 
     def _unique(self, name: str) -> str:
         """The name, with a number if it is taken: two nodes may run one module, and a node may be called input."""
-        parts = [f"{part}_" if part in ("weight", "bias") else part for part in name.replace("\0", "").split("/")]
-        name = "/".join(part for part in parts if part not in ("", ".")) or "layer"  # what HDF5 takes for names
+        plain = "".join(letter if letter.isprintable() else "_" for letter in name)[:LONGEST]
+        parts = [f"{part}_" if part in ("weight", "bias") else part for part in plain.split("/")]
+        name = "/".join(part for part in parts if part not in ("", ".")) or "layer"  # what Graph takes for names
         candidates = (name if count == 1 else f"{name}_{count}" for count in range(1, len(self.shapes) + 2))
         return next(candidate for candidate in candidates if candidate not in self.shapes)
 

@@ -46,6 +46,17 @@ def test_names_are_the_nodes_and_unique(builder):
     ]
 
 
+@pytest.mark.parametrize("name", ["x" * 3000, "a\nb", "\x1b[2J", "\udcff", "\u202ea", "/" * 500, "../..", "weight/" * 500, "\0"])
+def test_names_that_no_layer_can_have_become_others(builder, tmp_path, name):
+    value = builder.input
+    for _ in range(3):
+        value = builder.conv(name, value, filters(3))
+    net = builder.network(value)
+    assert len(net.layers) == 3 and all(layer.isprintable() and len(layer) <= 200 for layer in net.layers)
+    net.save(tmp_path / "net.h5")
+    assert list(npzf.load(tmp_path / "net.h5").layers) == list(net.layers)
+
+
 def test_what_does_not_lead_to_the_output_is_left_out(builder):
     value = builder.relu("a", builder.input)
     builder.relu("b", value)

@@ -222,7 +222,7 @@ def test_the_command_says_where_the_weights_come_from(tmp_path, monkeypatch):
     done = subprocess.run([*command, "small_zfnet"], capture_output=True, text=True)
     assert "trained by npzf, and part of it" in done.stdout and "input 64x64x3" in done.stdout
     done = subprocess.run([*command, "resnet"], capture_output=True, text=True)
-    assert done.returncode == 2 and "invalid choice: 'resnet'" in done.stderr
+    assert done.returncode == 2 and "name is 'resnet', expected one of alexnet" in done.stderr
 
 
 # The real packages, where they have been fetched: .ci/run does that once.
