@@ -54,7 +54,7 @@ def parser(name: str, description: str, example: str) -> argparse.ArgumentParser
     group.add_argument("--precision", choices=["fp32", "tf32"], default="fp32", help="of products on a GPU (default fp32)")
     group.add_argument("--ops", choices=["fast", "plain"], default="fast", help="plain: as one reads them (default fast)")
     words = "most pixels of a picture, as decoded: larger ones are refused (default 100 million)"
-    group.add_argument("--pixel-limit", type=int, metavar="PIXELS", help=words)
+    group.add_argument("--pixel-limit", type=whole(1, 10**12), metavar="PIXELS", help=words)
     return made
 
 
