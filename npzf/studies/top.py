@@ -43,6 +43,15 @@ class TopActivations:
         places = [np.full((maps, count), -1, np.int64) for _ in range(3)]
         return cls(np.full((maps, count), -np.inf, dtype), *places)
 
+    def check(self, shape: tuple[int, ...]) -> None:
+        """ValueError for what no layer of this shape, (H, W, C) or (F,), can have given: NaN, or places outside of its maps."""
+        rows, columns = shape[:2] if len(shape) == 3 else (1, 1)
+        for places, most in ((self.images, None), (self.rows, rows), (self.columns, columns)):
+            if places.size and (places.min() < -1 or (most is not None and places.max() >= most)):
+                raise ValueError(f"top activations lie at {places.min()} to {places.max()}, expected below {most}")
+        if np.isnan(self.values).any():
+            raise ValueError("top activations are NaN, expected numbers")
+
     def updated(self, y: np.ndarray, indices: np.ndarray) -> TopActivations:
         """With the activations y (N, H, W, C) or (N, C) of the images with these indices (N,); ties: the earlier image first."""
         flat = y.reshape(len(y), -1, y.shape[-1])
@@ -61,17 +70,14 @@ class TopAccumulator(dict[str, TopActivations]):
     """Layer -> TopActivations, batch by batch."""
 
     def __init__(self, net: Network, layers: Collection[str], count: int):
-        super().__init__()
-        self.net, self.names, self.count = net, tuple(layers), count
-        self.choice = (self.names, count)
+        self.net, self.names, self.choice = net, tuple(layers), (tuple(layers), count)
+        super().__init__({name: TopActivations.empty(net.shapes[name][-1], count, net.dtype) for name in self.names})
 
     def add(self, x: np.ndarray, targets: np.ndarray, indices: np.ndarray) -> None:
         """Takes one batch in: x (N, H, W, C), indices (N,)."""
         tape = self.net.record(x, self.names)
         for name in self.names:
-            y = tape[name]
-            before = self[name] if name in self else TopActivations.empty(y.shape[-1], self.count, y.dtype)
-            self[name] = before.updated(y, indices)
+            self[name] = self[name].updated(tape[name], indices)
 
     def state(self) -> State:
         """All of it, as arrays; layers by their number, for a file takes not every name."""
@@ -82,6 +88,7 @@ class TopAccumulator(dict[str, TopActivations]):
         """Goes on from what `state` returned."""
         for k, name in enumerate(self.names):
             self[name] = TopActivations(*(state[f"{k}/{part.name}"] for part in fields(TopActivations)))
+            self[name].check(self.net.shapes[name])
 
 
 def top_activations(
@@ -99,6 +106,7 @@ def top_activations(
     """
     if count < 1:
         raise ValueError(f"count is {count}, expected at least 1")
+    net.needed_for(tuple(layers))  # an unknown name is named
     tops = TopAccumulator(net, layers, count)
     sweep(images, tops, state_file, IMAGES)
     return dict(tops)

@@ -15,6 +15,7 @@ from npzf.network import Network
 from npzf.serialization import architecture
 from npzf.storage import hdf5
 from npzf.storage.atomic import remove_leftovers
+from npzf.storage.reader import Reader
 
 KIND = "sweep state"
 
@@ -34,10 +35,13 @@ class Accumulator(Protocol):
         """Takes one batch: x (n, H, W, C), targets as in ImageSet, indices (n,) into the image set."""
 
     def state(self) -> State:
-        """Everything collected so far, name -> array."""
+        """Everything collected so far, name -> array, each of the type and shape that it has at the start.
+
+        The first side of one that is empty at the start may grow.
+        """
 
     def restore(self, state: State) -> None:
-        """Continues from what state() returned."""
+        """Continues from what state() returned; ValueError for numbers that no pass can have collected."""
 
 
 class Store(Protocol):
@@ -61,7 +65,7 @@ class StateFile:
 
     def __init__(self, path: str | Path, accumulator: Accumulator, batches: Batches):
         self.path, self.accumulator = Path(path), accumulator
-        self.identity = _identity(accumulator, batches)
+        self.identity, self.images = _identity(accumulator, batches), batches.image_count
 
     def save(self, done: int) -> None:
         """Stores the accumulator, which has had the first `done` images of the set."""
@@ -86,9 +90,17 @@ class StateFile:
                 raise ValueError(
                     f"{self.path} is of another net, image set or choice, expected these: finish that, or remove the file"
                 )
-            state = {name: file.array(f"state/{name}", finite=False) for name in file.datasets("state")}
-            self.accumulator.restore(state)
-            return file.integer("done")
+            done = file.integer("done")
+            if not 0 <= done <= self.images:
+                raise ValueError(f"done of {self.path} is {done}, expected at most {self.images} images")
+            self.accumulator.restore({name: _like(file, name, array) for name, array in self.accumulator.state().items()})
+            return done
+
+
+def _like(file: Reader, name: str, array: np.ndarray) -> np.ndarray:
+    """A stored array of the type and shape of one at the beginning of a pass, whose first side may have grown if it was 0."""
+    shape = (None, *array.shape[1:]) if array.shape[:1] == (0,) else array.shape
+    return file.array(f"state/{name}", [array.dtype], shape, finite=False)
 
 
 def _identity(accumulator: Accumulator, batches: Batches) -> str:

@@ -4,6 +4,7 @@ import signal
 
 import numpy as np
 import pytest
+from resealing import changed, replaced
 from tiny_training import Pictures, squares, tiny
 
 from npzf import layers
@@ -169,6 +170,31 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "cut.h5").write_bytes(b"nothing")
     with pytest.raises(ValueError, match=r"cut.h5: .* expected a sweep state saved by npzf: remove it"):
         tops(Stopping(), tmp_path / "cut.h5")
+
+
+STATES = {
+    "done negative": (lambda f: f.attrs.create("done", -1), "done of .* is -1, expected at most 30 images"),
+    "done beyond the end": (lambda f: f.attrs.create("done", 31), "done of .* is 31"),
+    "another count": (
+        replaced("state/0/images", np.zeros((4, 2), np.int64)),
+        r"state/0/images of .* has shape \(4, 2\), expected",
+    ),
+    "another type": (replaced("state/0/values", np.zeros((4, 5), "f4")), "is float32, expected numbers of type float64"),
+    "missing": (replaced("state/0/rows", None), "state/0/rows of .* is missing"),
+    "beyond the map": (replaced("state/0/rows", np.full((4, 5), 10**6)), "lie at 1000000 to 1000000"),
+    "no numbers": (replaced("state/0/values", np.full((4, 5), np.nan)), "top activations are NaN"),
+    "of another pass": (lambda f: f.attrs.create("identity", np.bytes_("x")), "is of another net, image set or choice"),
+}
+
+
+@pytest.mark.parametrize(("change", "named"), STATES.values(), ids=STATES)
+def test_a_state_that_cannot_be_is_named_although_its_digest_is_right(tmp_path, change, named):
+    with pytest.raises(KeyboardInterrupt):
+        tops(Stopping(5), tmp_path / "unfinished.h5")
+    changed(tmp_path / "unfinished.h5", change)
+    with pytest.raises(ValueError, match=named) as caught:
+        tops(Stopping(), tmp_path / "unfinished.h5")
+    assert str(tmp_path / "unfinished.h5") in str(caught.value) and "\n" not in str(caught.value)
 
 
 class Counted:
