@@ -65,7 +65,7 @@ def test_interrupted_and_taken_up_again(study, number, at, tmp_path):
     equal(found, study(Stopping()))
 
 
-NAMES = ("/images", "./predictions", "values", "values/sums", "top")  # no names in HDF5, or those of parts of the state
+NAMES = ("images", "predictions", "values", "values/sums", "top")  # those of parts of the state
 
 
 @pytest.mark.parametrize("study", STUDIES)
