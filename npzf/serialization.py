@@ -23,6 +23,9 @@ from npzf.network import Network
 from npzf.preprocessing import Preprocessing
 from npzf.storage import hdf5
 from npzf.storage.reader import Reader, all_finite
+from npzf.text import one_line, shortened
+
+LONGEST_REASON = 300  # letters
 
 
 def save(net: Network, path: str | Path) -> None:
@@ -67,7 +70,7 @@ def check_classes(net: Network, classes: Any) -> None:
     if classes is None:
         return
     if not isinstance(classes, list | tuple) or not all(isinstance(name, str) for name in classes):
-        raise ValueError(f"classes are {_short(classes)}, expected names")
+        raise ValueError(f"classes are {shortened(classes)}, expected names")
     shape = net.shapes[net.scores_name]
     if len(shape) != 1 or len(classes) != shape[0]:
         raise ValueError(f"classes are {len(classes)} names, expected one for each of the net's outputs, {shape}")
@@ -102,8 +105,7 @@ def from_file(file: Reader) -> Network:
         net = Network(form["input"], table, seed=_whole(file, "seed"), dtype=dtype, weight_init=0.0)
         net.passes = _whole(file, "passes")
     except Exception as error:  # whatever a crafted architecture leads to
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{file.path}: its architecture cannot be built ({_shortened(reason)})") from None
+        raise ValueError(f"{file.path}: its architecture cannot be built ({_reason(error)})") from None
     for name, value in net.parameters.items():
         file.read_into(value, f"parameters/{name}")
     try:
@@ -114,7 +116,7 @@ def from_file(file: Reader) -> Network:
         net.preprocessing = Preprocessing(mean, file.array("std", FLOATS)[()])
         net.preprocessing.check(net.input_shape)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file.path}: its classes or its preprocessing cannot be read ({_shortened(str(error))})") from None
+        raise ValueError(f"{file.path}: its classes or its preprocessing cannot be read ({_reason(error)})") from None
     return net
 
 
@@ -127,13 +129,13 @@ def _row(row: Any) -> tuple[str, Layer, tuple[str, ...]]:
 def _layer(kind: str, **configuration: Any) -> Layer:
     known = getattr(layers, kind) if isinstance(kind, str) and kind in layers.__all__ else None
     if not (isinstance(known, type) and issubclass(known, Layer)) or known in (Layer, layers.Join, layers.Pointwise):
-        raise ValueError(f"layer kind is {_short(kind)}, expected one of npzf.layers")
+        raise ValueError(f"layer kind is {shortened(kind)}, expected one of npzf.layers")
     return known(**{key: tuple(value) if isinstance(value, list) else value for key, value in configuration.items()})
 
 
 def _of_type(value: Any, kind: type) -> Any:
     if not isinstance(value, kind):
-        raise ValueError(f"{_short(value)} stands where {kind.__name__} was expected")
+        raise ValueError(f"{shortened(value)} stands where {kind.__name__} was expected")
     return value
 
 
@@ -144,11 +146,7 @@ def _whole(file: Reader, name: str) -> int:
     return number
 
 
-def _short(value: Any) -> str:
-    return _shortened(repr(value))
-
-
-def _shortened(text: str, most: int = 200) -> str:
-    """One line of at most so many characters."""
-    text = " ".join(text.split())
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+def _reason(error: Exception) -> str:
+    """Why something cannot be read, in one line that is not too long."""
+    text = one_line(" ".join(str(error).split()) or type(error).__name__)
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}..."

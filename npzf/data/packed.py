@@ -77,25 +77,28 @@ class PackedImages:
 
         OSError or ValueError if the file was removed or written again since it was opened.
         """
-        return decode(self._encoded(i), self.name(i))
+        return decode(self._encoded(i), self._called(i))
 
     def reduced(self, i: int, side: int) -> np.ndarray:
         """Image i, perhaps at a fraction of its size that leaves both sides at least `side` pixels: quicker; errors as image."""
-        return decode(self._encoded(i), self.name(i), reduced=side)
+        return decode(self._encoded(i), self._called(i), reduced=side)
+
+    def _called(self, i: int) -> str:
+        return f"{self.name(i)} in {self.path}"
 
     def _encoded(self, i: int) -> bytes:
         length = int(self._ends[i] - self._starts[i])
         try:
             check_encoded(length)
         except ValueError as error:
-            raise DecodeError(f"{self.name(i)} in {self.path}: {error}") from None
+            raise DecodeError(f"{self._called(i)}: {error}") from None
         with open_regular(self.path, "the packed image set that was opened") as file:
             if _state(file) != self._state:
                 raise ValueError(f"{self.path} was written again while it was in use, expected the file that was opened")
             file.seek(int(self._starts[i]))
             encoded = file.read(length)
         if hashlib.sha256(encoded).digest() != self._digests[i].tobytes():
-            raise DecodeError(f"{self.name(i)} in {self.path} is damaged: its SHA-256 is not the one that was stored with it")
+            raise DecodeError(f"{self._called(i)} is damaged: its SHA-256 is not the one that was stored with it")
         return encoded
 
 

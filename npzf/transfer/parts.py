@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,8 @@ from npzf.sweep import Accumulator
 
 KIND = "feature part"
 PART_BYTES = 2**27  # that are collected before they are written
+
+log = logging.getLogger("npzf")
 
 
 class Collected(Accumulator, Protocol):
@@ -58,11 +61,11 @@ class Parts:
         """How many images of the set the parts have."""
         self._done = 0
         for path in self.files():
-            done = self._end(path)
-            if done is None:
+            try:
+                self._done = self._end(path)
+            except ValueError as error:
+                log.warning("%s; its images are computed again", error)
                 path.unlink()
-            else:
-                self._done = done
         return self._done
 
     def files(self) -> list[Path]:
@@ -73,11 +76,12 @@ class Parts:
         """Removes the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _end(self, path: Path) -> int | None:
-        """Where a part ends; None if it is of another pass, damaged, or does not begin where the last one ended."""
-        try:
-            with hdf5.read(path, KIND) as file:
-                ours = file.text_attribute("identity") == self.identity and file.integer("first") == self._done
-                return file.integer("done") if ours else None
-        except ValueError:
-            return None
+    def _end(self, path: Path) -> int:
+        """Where a part ends; ValueError if it is of another pass, damaged, or does not begin where the last one ended."""
+        with hdf5.read(path, KIND, remedy="it is removed") as file:
+            if file.text_attribute("identity") != self.identity:
+                raise ValueError(f"{path} is of another net, other images or another choice")
+            first, done = file.integer("first"), file.integer("done")
+            if not first == self._done < done:
+                raise ValueError(f"{path} has images {first} to {done}, expected those from {self._done} on")
+            return done

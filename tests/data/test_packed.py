@@ -195,7 +195,7 @@ def test_damaged_image_is_named(tmp_path):
     write(tmp_path / "set.h5", encoded=[png(0), b"words", b"", png(3), png(4)])
     images = PackedImages(tmp_path / "set.h5")
     for i, cause in [(1, "not an image"), (2, "empty")]:
-        with pytest.raises(DecodeError, match=f"^é/{i}.png: .*{cause}"):
+        with pytest.raises(DecodeError, match=f"^é/{i}.png in {images.path}: .*{cause}"):
             images.image(i)
     np.testing.assert_array_equal(images.image(3), pixels(3))
 
