@@ -19,6 +19,7 @@ from npzf.network import Network
 from npzf.serialization import from_file, to_file
 from npzf.storage import hdf5
 from npzf.training.sgd import SGD
+from npzf.training.stored_state import check_state
 
 MOST_STATE = 2**24  # bytes: the log of every epoch is in it
 
@@ -43,6 +44,7 @@ def read(path: str | Path) -> tuple[Network, dict[str, Any]]:
         net = from_file(file)
         try:
             state = json.loads(file.text("training/state", MOST_STATE))
+            check_state(state)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"training state of {path} cannot be read ({error})") from error
         return net, state

@@ -7,7 +7,7 @@ import pytest
 from resealing import changed, replaced
 from tiny_training import CONFIG, refused, resume, squares, tiny
 
-from npzf.training import Plateau, TrainingConfig, checkpoint, evaluate
+from npzf.training import TrainingConfig, checkpoint, evaluate
 
 
 def test_a_network_without_training_state_is_no_checkpoint(tmp_path):
@@ -49,17 +49,6 @@ def test_an_older_checkpoint_is_refused_in_one_line_that_says_what_to_do(tmp_pat
     path.write_bytes((uninterrupted / "checkpoint.h5").read_bytes())
     changed(path, lambda file: file.attrs.create("version", 1))
     refused(r"version of .*checkpoint\.h5 is 1, expected 3: train or convert the net again", resume, tmp_path)
-
-
-def test_a_checkpoint_of_before_there_were_other_schedules_and_rates_goes_on_as_it_began(tmp_path, uninterrupted):
-    path = tmp_path / "checkpoint.h5"
-    path.write_bytes((uninterrupted / "checkpoint.h5").read_bytes())
-    config = checkpoint.read(path)[1]["config"]
-    for name in ("schedule", "rates", "freeze"):
-        config.pop(name)
-    changed(path, change_state(config=config))
-    again = resume(tmp_path)
-    assert isinstance(again.schedule, Plateau) and set(again.sgd.rates.values()) == {1}
 
 
 def test_reading_a_checkpoint_gives_what_was_saved(uninterrupted):

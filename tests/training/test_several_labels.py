@@ -1,13 +1,10 @@
 """Training on several labels an image (Table 6): the loss it lowers, difficult labels, resuming, and what does not fit."""
 
 import csv
-import json
-import math
 
 import numpy as np
 import pytest
-from resealing import changed, replaced
-from tiny_training import LabelledPictures, Pictures, make, refused, resume, tiny
+from tiny_training import LabelledPictures, Pictures, make, refused, tiny
 
 from npzf.data import SquareImages
 from npzf.losses import binary_cross_entropy
@@ -77,21 +74,6 @@ def test_a_run_on_labels_resumes_as_if_it_had_never_stopped(tmp_path):
     for one, other in zip(*logs, strict=True):
         one.pop("images_per_second"), other.pop("images_per_second")
         assert one == other
-
-
-def test_a_checkpoint_from_before_there_was_a_choice_is_one_of_softmax(tmp_path):
-    make(tmp_path, epochs=1).run()
-
-    def without_loss(file):
-        state = json.loads(file["training/state"][()])
-        assert state["config"].pop("loss") == "softmax"
-        replaced("training/state", np.bytes_(json.dumps(state)))(file)
-
-    changed(tmp_path / "checkpoint.h5", without_loss)
-    again = resume(tmp_path, epochs=2)
-    assert again.config.loss == "softmax"
-    again.run()
-    assert math.isfinite(again.log_rows[-1]["validation_loss"])
 
 
 def test_guessing_is_not_warned_of_where_it_is_not_known(tmp_path, caplog):
