@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -17,13 +18,14 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
 
-from npzf.storage.sealed import HEADER, Seal
+from npzf.storage.sealed import HEADER, THREADS, Seal
 
 NUMBERS = ("<f2", "<f4", "<f8", "|u1", "<i4", "<i8", "|b1")  # the types that npzf writes
 MOST_ATTRIBUTE = 2**12  # bytes
 MOST_NAME = 2**12  # bytes: the longest path
 MOST_TEXT = 2**22  # bytes of JSON, which takes thirty times as much when it is read
 MOST_DATASETS = 10**5  # in one group with all that is below it
+BLOCK = 2**24  # bytes that one thread reads at once
 DEEPEST = 8  # groups within each other
 
 
@@ -210,17 +212,32 @@ class Reader:
         return os.pread(self.raw.fileno(), place.nbytes, place.first)
 
     def _fill(self, value: np.ndarray, place: Place, name: str, finite: bool) -> None:
-        """Reads the numbers into value."""
-        if not place.nbytes:
-            return
-        view, done = memoryview(value.reshape(-1).view(np.uint8).data), 0
-        while done < len(view):
-            count = os.preadv(self.raw.fileno(), [view[done : done + 2**30]], place.first + done)
-            if not count:
-                raise ValueError(f"{name} of {self.path} ends too early, expected {place.nbytes:,} bytes")
-            done += count
-        if finite and not all_finite(value):
+        """Reads the numbers into value, the blocks of a large one by several threads."""
+        flat = value.reshape(-1)
+        starts = range(0, flat.size, BLOCK // value.itemsize)
+
+        def fill(start: int) -> bool:
+            """Reads one block; whether all of it is finite, or need not be."""
+            block = flat[start : start + starts.step]
+            self._read(block.view(np.uint8).data, place.first + start * value.itemsize, name)
+            return not finite or all_finite(block)
+
+        if len(starts) < 2:
+            good = all(map(fill, starts))
+        else:
+            with ThreadPoolExecutor(THREADS, thread_name_prefix="npzf-read") as pool:
+                good = all(pool.map(fill, starts))
+        if not good:
             raise ValueError(f"{name} of {self.path} has NaN or infinite numbers, expected finite ones")
+
+    def _read(self, view: memoryview, first: int, name: str) -> None:
+        """Fills the view with the bytes from there on."""
+        done = 0
+        while done < len(view):
+            count = os.preadv(self.raw.fileno(), [view[done:]], first + done)
+            if not count:
+                raise ValueError(f"{name} of {self.path} ends too early: the file was cut short while it was read")
+            done += count
 
     @staticmethod
     def _words(found: Any) -> str:
