@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,14 +10,15 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from npzf.interop.packages import required
+from npzf.interop.weights.hdf5_file import read_hdf5
 from npzf.interop.weights.layouts import LAYOUTS
 from npzf.interop.weights.restricted_pickle import guarded, read_pickle
 from npzf.interop.weights.torch_files import read_torch_file
 
+log = logging.getLogger(__name__)
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params", "weights")
 FED = re.compile(r"(RGB|BGR) in \[0, ?(1|255)\],? minus mean(,? over std)?")
 
@@ -108,51 +110,36 @@ def _npz(path: Path) -> StateFile:
 
 
 def _hdf5(path: Path) -> StateFile:
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise ValueError(f"{path}: not HDF5, or damaged, expected weights as HDF5") from error
-    with file:
-        arrays: dict[str, np.ndarray] = {}
-
-        def visit(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiub":
-                arrays[name] = item[()]
-
-        guarded(lambda: file.visititems(visit), str(path))
-        if str(file.attrs.get("format")).startswith("npzf "):  # a net or a checkpoint of ours
-            prefix = "parameters/"
-            own = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
-            return StateFile(path, own, "npzf", ordered=False)
-        said = str(file.attrs.get("layout", ""))
-        layout = "keras" if said.startswith("HWIO") else said if said in LAYOUTS else None
-        order = _order_of_layers(file)
-        if order:  # Keras says it
-            arrays = dict(sorted(arrays.items(), key=lambda item: min(map(order.get, item[0].split("/"), repeat(len(order))))))
-        return StateFile(path, arrays, layout, _fed(file), ordered=bool(order))
+    found = read_hdf5(path)
+    arrays = found.arrays
+    if found.links:
+        log.warning("%s: links are left out: %s", path, ", ".join(found.links))
+    if str(found.attributes.get("format")).startswith("npzf "):  # a net or a checkpoint of ours
+        prefix = "parameters/"
+        own = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+        return StateFile(path, own, "npzf", ordered=False)
+    said = str(found.attributes.get("layout", ""))
+    layout = "keras" if said.startswith("HWIO") else said if said in LAYOUTS else None
+    order = {name: place for place, name in enumerate(found.layers)}
+    if order:  # Keras says it
+        arrays = dict(sorted(arrays.items(), key=lambda item: min(map(order.get, item[0].split("/"), repeat(len(order))))))
+    return StateFile(path, arrays, layout, _fed(path, found.attributes), ordered=bool(order))
 
 
-def _order_of_layers(file: h5py.File) -> dict[str, int]:
-    """Name of a layer -> its place, where Keras has written layer_names."""
-    group = file["model_weights"] if isinstance(file.get("model_weights"), h5py.Group) else file
-    names = np.ravel(group.attrs.get("layer_names", []))
-    return {name.decode() if isinstance(name, bytes) else str(name): place for place, name in enumerate(names)}
-
-
-def _fed(file: h5py.File) -> dict[str, Any]:
+def _fed(path: Path, attributes: dict[str, Any]) -> dict[str, Any]:
     """What the net was fed, if the file's attribute input says so: "BGR in [0,255] minus mean", with mean and std beside it."""
-    if "input" not in file.attrs:
+    if "input" not in attributes:
         return {}
-    text = str(file.attrs["input"])
+    text = str(attributes["input"])
     fed = FED.fullmatch(text)
     if fed is None:
-        raise ValueError(f"{file.filename}: its input is {text!r}, expected something like 'RGB in [0,1], minus mean, over std'")
+        raise ValueError(f"{path}: its input is {text!r}, expected something like 'RGB in [0,1], minus mean, over std'")
     channels, pixel_range, divided = fed.groups()
-    said = {"mean": file.attrs.get("mean"), "std": file.attrs.get("std") if divided else 1.0}
+    said = {"mean": attributes.get("mean"), "std": attributes.get("std") if divided else 1.0}
     for name, value in said.items():
-        numbers = np.asarray(value)
+        numbers = np.array(value)
         if numbers.dtype.kind not in "fiu" or not np.isfinite(numbers).all():
-            raise ValueError(f"{file.filename}: its attribute {name!r} is {value}, expected numbers, one a channel")
+            raise ValueError(f"{path}: its attribute {name!r} is {value}, expected numbers, one a channel")
     return said | {"pixel_range": int(pixel_range), "channels": channels.lower()}
 
 
