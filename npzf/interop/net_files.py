@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from npzf import models
@@ -16,11 +15,14 @@ from npzf.interop.inputs import input_words, set_input
 from npzf.interop.packages import required
 from npzf.interop.ready_nets import READY, pretrained
 from npzf.interop.weights.files import READERS, read_state
+from npzf.interop.weights.hdf5_file import read_hdf5
 from npzf.interop.weights.state import set_state
 from npzf.layers import Flatten
 from npzf.network import Network
 from npzf.rows import Row
 from npzf.serialization import load
+from npzf.storage.regular import open_regular, read_regular
+from npzf.storage.sealed import is_sealed
 
 log = logging.getLogger(__name__)
 ARCHITECTURES: dict[str, tuple[Callable[[int], list[Row]], tuple[int, int, int]]] = {  # rows, input shape
@@ -30,6 +32,7 @@ ARCHITECTURES: dict[str, tuple[Callable[[int], list[Row]], tuple[int, int, int]]
     "vgg16": (models.vgg16_rows, (224, 224, 3)),
     "zfnet": (models.zfnet_rows, (224, 224, 3)),
 }
+MOST_NAMES, LONGEST_NAME = 2**24, 1000  # bytes of a file with the names of classes, characters of a name
 KINDS = "a net as .h5 or .onnx, weights with --net"
 
 
@@ -81,7 +84,7 @@ def read_net(where: str | Path, options: NetOptions = NOTHING, *, shared: bool =
         raise FileNotFoundError(f"{path} {'is not a file' if path.exists() else 'does not exist'}, expected {kinds}")
     elif path.suffix.lower() == ".onnx":
         net, knows_input = _of_model(path)
-    elif options.architecture is None or _is_house(path):
+    elif options.architecture is None or is_house(path):
         net, knows_input = _of_house(path)
     else:
         whole, (net, knows_input) = False, _of_weights(path, options, names)
@@ -95,10 +98,13 @@ def read_net(where: str | Path, options: NetOptions = NOTHING, *, shared: bool =
 
 def class_names(path: str | Path) -> tuple[str, ...]:
     """The names in a text file, one a line, in the order of the net's outputs; ValueError for an empty file or line."""
+    expected = "a text file in UTF-8, the name of a class in each line"
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").rstrip().splitlines()
+        lines = read_regular(path, MOST_NAMES, expected).decode("utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"--classes is {path}, expected a text file in UTF-8 ({error})") from None
+    if lines and max(map(len, lines)) > LONGEST_NAME:
+        raise ValueError(f"--classes is {path}, which has a line of {max(map(len, lines)):,} characters, expected {expected}")
     names = tuple(line.strip() for line in lines)
     if not all(names):
         raise ValueError(f"--classes is {path}, whose line {names.index('') + 1} is empty, expected the name of a class in each")
@@ -112,7 +118,7 @@ def class_names(path: str | Path) -> tuple[str, ...]:
 
 def _of_house(path: Path) -> tuple[Network, Known]:
     """A net that npzf saved."""
-    if path.suffix.lower() in READERS and not _is_house(path):
+    if path.suffix.lower() in READERS and not is_house(path):
         among = ", ".join(ARCHITECTURES)
         raise ValueError(f"{path} holds weights without a net, expected --net NAME: which net they are for, one of {among}")
     net = load(path)
@@ -120,15 +126,18 @@ def _of_house(path: Path) -> tuple[Network, Known]:
     return net, Known.YES if said else Known.PIXELS
 
 
-def _is_house(path: Path) -> bool:
+def is_house(path: Path) -> bool:
     """Whether the file may be one of npzf's own, or is damaged: what is wrong with it is then said when it is loaded."""
     if path.suffix.lower() not in (".h5", ".hdf5"):
         return False
+    with open_regular(path, KINDS) as file:
+        if is_sealed(file):
+            return True
     try:
-        with h5py.File(path, "r") as file:
-            return "format" in file.attrs or len(file) == 0
-    except OSError:
+        found = read_hdf5(path, attributes_only=True)
+    except ValueError:
         return True
+    return "format" in found.attributes or found.empty
 
 
 def _of_model(path: Path) -> tuple[Network, Known]:

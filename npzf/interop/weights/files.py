@@ -6,20 +6,27 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from npzf.interop.packages import required
 from npzf.interop.weights.hdf5_file import read_hdf5
 from npzf.interop.weights.layouts import LAYOUTS
-from npzf.interop.weights.restricted_pickle import guarded, read_pickle
+from npzf.interop.weights.limits import Refused, guarded
+from npzf.interop.weights.npz_file import read_npz
+from npzf.interop.weights.restricted_pickle import read_pickle
+from npzf.interop.weights.safetensors_file import read_safetensors
 from npzf.interop.weights.torch_files import read_torch_file
+from npzf.storage.regular import open_regular, read_regular
+from npzf.storage.sealed import NotWhole, is_sealed, verify
 
 log = logging.getLogger(__name__)
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params", "weights")
+MOST_PICKLE = 2**30  # bytes
+LONGEST_NAME = 4096  # characters
 FED = re.compile(r"(RGB|BGR) in \[0, ?(1|255)\],? minus mean(,? over std)?")
 
 
@@ -41,16 +48,19 @@ class StateFile:
 def read_state(path: str | Path) -> StateFile:
     """The arrays of a .pth, .safetensors, .npz or .h5 file; float16 and bfloat16 become float32.
 
-    FileNotFoundError; ValueError, in one line, for a damaged file, another kind, or a pickle that holds more than data;
-    ImportError if a package that reads it is missing.
+    FileNotFoundError; ValueError, in one line, for a damaged file, another kind, one that takes more memory than its size allows,
+    or a pickle that holds more than data.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file, expected weights: {', '.join(READERS)}")
+    kind = f"weights: {', '.join(READERS)}"
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file, expected {kind}")
+    with open_regular(path, kind):  # says what else it is
+        pass
     if path.suffix.lower() not in READERS:
         raise ValueError(f"{path}: its suffix is {path.suffix!r}, expected one of {', '.join(READERS)}")
     state = READERS[path.suffix.lower()](path)
-    arrays = {name: _floating(value) for name, value in state.arrays.items()}
+    arrays = {name: guarded(partial(_floating, value), path) for name, value in state.arrays.items()}
     return StateFile(path, arrays, state.layout, state.fed, state.ordered)
 
 
@@ -59,62 +69,37 @@ def _floating(value: np.ndarray) -> np.ndarray:
 
 
 def _torch(path: Path) -> StateFile:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(2)
     if start[:2] != b"PK" and start[:1] == b"\x80" and path.suffix.lower() in (".pkl", ".ckpt"):
-        return StateFile(path, _unwrapped(read_pickle(path.read_bytes(), str(path)), path))
-    return StateFile(path, _unwrapped(read_torch_file(path), path))
+        found = read_pickle(read_regular(path, MOST_PICKLE, "a pickle of weights"), str(path))
+    else:
+        found = read_torch_file(path)
+    return StateFile(path, guarded(lambda: _unwrapped(found, path), path))
 
 
 def _safetensors(path: Path) -> StateFile:
-    safetensors = required("safetensors", "safetensors")
-    parts = guarded(lambda: safetensors.deserialize(path.read_bytes()), str(path))
-    arrays = {name: _decoded(part, f"{path}: {name}") for name, part in parts}
-    with safetensors.safe_open(path, framework="np") as file:
-        layout = (file.metadata() or {}).get("layout")
+    arrays, layout = guarded(lambda: read_safetensors(path), path)
     return StateFile(path, arrays, layout if layout in LAYOUTS else None, ordered=False)
 
 
-SAFETENSORS = {
-    "F64": "<f8",
-    "F32": "<f4",
-    "F16": "<f2",
-    "I64": "<i8",
-    "I32": "<i4",
-    "I16": "<i2",
-    "I8": "i1",
-    "U8": "u1",
-    "BOOL": "?",
-}
-
-
-def _decoded(part: dict[str, Any], name: str) -> np.ndarray:
-    """One tensor of a safetensors file; name: what errors call it."""
-    if part["dtype"] == "BF16":
-        return (np.frombuffer(part["data"], "<u2").astype(np.uint32) << 16).view(np.float32).reshape(part["shape"])
-    if part["dtype"] not in SAFETENSORS:
-        raise ValueError(f"{name} is of type {part['dtype']}, expected one of BF16, {', '.join(SAFETENSORS)}")
-    return np.frombuffer(part["data"], SAFETENSORS[part["dtype"]]).reshape(part["shape"])
-
-
 def _npz(path: Path) -> StateFile:
-    def read() -> dict[str, np.ndarray]:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("it is one array")
-            return {name: file[name] for name in file.files}
-
-    arrays = guarded(read, str(path))
-    layout = str(arrays.pop("layout")) if "layout" in arrays and arrays["layout"].dtype.kind == "U" else None
+    arrays = guarded(lambda: read_npz(path), path)
+    said = arrays.pop("layout", None)
+    layout = str(said) if said is not None and said.dtype.kind == "U" and not said.ndim else None
     return StateFile(path, arrays, layout if layout in LAYOUTS else None)
 
 
 def _hdf5(path: Path) -> StateFile:
+    sealed = _is_whole(path)
     found = read_hdf5(path)
     arrays = found.arrays
     if found.links:
         log.warning("%s: links are left out: %s", path, ", ".join(found.links))
     if str(found.attributes.get("format")).startswith("npzf "):  # a net or a checkpoint of ours
+        if not sealed:
+            why = "it does not begin with the SHA-256 that npzf writes first: damaged, or older"
+            raise ValueError(f"{path}: {why}; expected a net saved by npzf: train or convert it again")
         prefix = "parameters/"
         own = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
         return StateFile(path, own, "npzf", ordered=False)
@@ -124,6 +109,18 @@ def _hdf5(path: Path) -> StateFile:
     if order:  # Keras says it
         arrays = dict(sorted(arrays.items(), key=lambda item: min(map(order.get, item[0].split("/"), repeat(len(order))))))
     return StateFile(path, arrays, layout, _fed(path, found.attributes), ordered=bool(order))
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the file is one of npzf's own; ValueError for one that is damaged."""
+    with open_regular(path) as file:
+        if not is_sealed(file):
+            return False
+        try:
+            verify(file)
+        except NotWhole as error:
+            raise ValueError(f"{path}: {error}; expected a file saved by npzf") from None
+    return True
 
 
 def _fed(path: Path, attributes: dict[str, Any]) -> dict[str, Any]:
@@ -156,12 +153,12 @@ def _unwrapped(value: Any, path: Path) -> dict[str, np.ndarray]:
     if isinstance(value, dict) and not any(isinstance(item, np.ndarray) for item in value.values()):
         parts = [name for name in WRAPPERS if isinstance(value.get(name), dict) and dict(_flattened(value[name], ""))]
         if len(parts) > 1:
-            raise ValueError(f"{path}: it holds several state dicts, {', '.join(parts)}, expected one")
+            raise Refused(f"{path}: it holds several state dicts, {', '.join(parts)}, expected one")
         if parts:
             return _unwrapped(value[parts[0]], path)
     arrays = dict(_flattened(value, ""))
     if not arrays:
-        raise ValueError(f"{path}: it holds {type(value).__name__}, expected arrays by name")
+        raise Refused(f"{path}: it holds {type(value).__name__}, expected arrays by name")
     return arrays
 
 
@@ -172,6 +169,8 @@ def _flattened(value: Any, name: str, seen: set[int] | None = None) -> list[tupl
         return [(name.strip("/"), value)]
     if not isinstance(value, dict | list | tuple) or id(value) in seen:
         return []
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"an array has a name of more than {LONGEST_NAME:,} characters")
     seen.add(id(value))
     items = value.items() if isinstance(value, dict) else enumerate(value)
     return [pair for key, item in items for pair in _flattened(item, f"{name}/{key}", seen)]

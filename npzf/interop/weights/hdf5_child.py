@@ -1,8 +1,9 @@
 """Reads an HDF5 file from strangers, in a process of its own that hdf5_file.py starts and limits; no part of the paper.
 
-It is run as text and imports nothing of npzf. The file is its standard input; it answers on its standard output with the length of a
-text, 8 bytes, the text, JSON of one of
-    {"arrays": [[name, type, shape], ...], "attributes": {name: value}, "layers": [name, ...], "links": [name, ...]}
+It is run as text and imports nothing of npzf. The file is its standard input; it answers on its standard output with the length
+of a text, 8 bytes, the text, JSON of one of
+    {"arrays": [[name, type, shape], ...], "attributes": {name: value}, "layers": [name, ...], "links": [name, ...],
+     "linked": 3, "empty": false}
     {"error": reason}
 and the bytes of the arrays. Only hard links are followed, and only numbers read that the file itself stores.
 """
@@ -46,7 +47,7 @@ def main() -> None:
             found = Contents(h5py, said["most"], said["attributes_only"])
             found.visit(file.id, "", 0)
             text = {"arrays": found.arrays, "attributes": found.attributes(file.id), "layers": found.layers(file.id)}
-            send(answer, {**text, "links": found.links[:5], "linked": len(found.links)})
+            send(answer, {**text, "links": found.links[:5], "linked": len(found.links), "empty": not len(file)})
             if not said["attributes_only"]:
                 for dataset, (_, dtype, shape) in zip(found.datasets, found.arrays, strict=True):
                     found.send(answer, dataset, dtype, shape)
@@ -140,7 +141,7 @@ class Contents:
         if array.chunks:
             rows = -(-rows // array.chunks[0]) * array.chunks[0]
         for top in range(0, shape[0], rows):
-            answer.write(memoryview(np.ascontiguousarray(array[top : top + rows], dtype)).cast("B"))
+            answer.write(np.ascontiguousarray(array[top : top + rows], dtype).data.cast("B"))
 
     def attributes(self, file: Any) -> dict[str, Any]:
         """Those of ATTRIBUTES that the file has."""

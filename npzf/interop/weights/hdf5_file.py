@@ -19,36 +19,40 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
+from npzf.interop.weights.limits import most_bytes
 from npzf.storage.regular import open_regular
 
 MEMORY = 2**30  # bytes of address space that the child may take, its libraries included
 SECONDS, BYTES_A_SECOND = 20, 5_000_000  # for any file, and for its size
-LEAST, RATIO = 2**28, 16  # bytes that the arrays of any file may take, and how many times those of the file
 MOST_TEXT = 2**26
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Name -> array; attribute -> text, number or list of them; Keras's names of layers; links that were not followed."""
+    """Name -> array; attribute -> text, number or list of them; Keras's names of layers; links that were not followed.
+
+    empty: whether nothing is in the file.
+    """
 
     arrays: dict[str, np.ndarray]
     attributes: dict[str, Any] = field(default_factory=dict)
     layers: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
+    empty: bool = False
 
 
 def read_hdf5(path: Path, attributes_only: bool = False) -> Contents:
-    """Arrays of numbers in an HDF5 file, of hard links to what the file itself stores, and the attributes that files of weights have.
+    """Arrays of numbers that an HDF5 file itself stores, behind hard links, and the attributes that files of weights have.
 
     FileNotFoundError; ValueError, in one line that names the file, for whatever is wrong with it; OSError if no child starts.
     """
     with open_regular(path, "weights as HDF5") as file:
         size = os.fstat(file.fileno()).st_size
-        seconds, most = SECONDS + size // BYTES_A_SECOND, max(LEAST, RATIO * size)
+        seconds, most = SECONDS + size // BYTES_A_SECOND, most_bytes(size)
         said = {"memory": MEMORY, "seconds": seconds, "most": most, "attributes_only": attributes_only, "path": sys.path}
         with _child(file, json.dumps(said), path) as (child, overdue):
             try:
@@ -97,7 +101,7 @@ def _program() -> str:
     return resources.files(__package__).joinpath("hdf5_child.py").read_text(encoding="utf-8")
 
 
-def _received(answer: BinaryIO, most: int, attributes_only: bool) -> Contents:
+def _received(answer: IO[bytes], most: int, attributes_only: bool) -> Contents:
     """What the child answers; EOFError if it ends before, ValueError for its reason, or an answer beyond what was agreed."""
     length = int.from_bytes(_exactly(answer, 8), "little")
     if length > MOST_TEXT:
@@ -117,19 +121,19 @@ def _received(answer: BinaryIO, most: int, attributes_only: bool) -> Contents:
             arrays[str(name)] = array
     linked = int(text["linked"])
     links = [*map(str, text["links"]), *(["..."] if linked > len(text["links"]) else [])]
-    return Contents(arrays, text["attributes"], [str(name) for name in text["layers"]], links)
+    return Contents(arrays, text["attributes"], [str(name) for name in text["layers"]], links, bool(text["empty"]))
 
 
-def _exactly(answer: BinaryIO, count: int) -> bytes:
+def _exactly(answer: IO[bytes], count: int) -> bytes:
     data = answer.read(count)
     if len(data) < count:
         raise EOFError
     return data
 
 
-def _fill(answer: BinaryIO, array: np.ndarray) -> None:
+def _fill(answer: IO[bytes], array: np.ndarray) -> None:
     """The bytes of an array, as they come."""
-    rest = memoryview(array.reshape(-1).view(np.uint8)) if array.size else memoryview(b"")
+    rest = memoryview(array.reshape(-1).view(np.uint8).data) if array.size else memoryview(b"")
     while rest:
         count = answer.readinto(rest)  # type: ignore[attr-defined]
         if not count:

@@ -15,11 +15,11 @@ from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
+from npzf.interop.weights.limits import Refused, guarded, most_bytes
+
 KINDS = "biufc"  # of the types of arrays: numbers
-
-
-class PickleRefused(ValueError):
-    """A pickle that names more than data."""
+MOST_STEPS = 2**21  # of the program that a pickle is; each may take a hundred bytes
+LONGEST_KEY = 1024  # characters
 
 
 class ArrayUnpickler(pickle._Unpickler):
@@ -32,12 +32,13 @@ class ArrayUnpickler(pickle._Unpickler):
     def __init__(self, file: BinaryIO, name: str, more: dict[tuple[str, str], Callable[..., Any]] | None = None):
         super().__init__(file)
         self.name, self.admitted = name, ADMITTED | (more or {})
+        self.dispatch = _Counted(type(self).dispatch)  # type: ignore[misc]
 
     def find_class(self, module: str, name: str) -> Any:
-        """The stand-in for a name; PickleRefused for one that is not admitted."""
+        """The stand-in for a name; Refused for one that is not admitted."""
         if (module, name) not in self.admitted:
             reason = f"it names {module}.{name}, expected arrays, containers, strings and numbers alone"
-            raise PickleRefused(f"{self.name}: {reason}; nothing of it has run")
+            raise Refused(f"{self.name}: {reason}; nothing of it has run")
         return _Call(self.admitted[module, name])
 
     def _setitems(self) -> None:
@@ -53,7 +54,7 @@ class ArrayUnpickler(pickle._Unpickler):
         self.append(_entries(items))  # type: ignore[attr-defined]
 
     # What hashes things is done here; there are no sets.
-    dispatch: ClassVar = pickle._Unpickler.dispatch | {
+    dispatch: ClassVar[dict] = pickle._Unpickler.dispatch | {
         pickle.SETITEMS[0]: _setitems,
         pickle.SETITEM[0]: _setitem,
         pickle.DICT[0]: _dict,
@@ -61,11 +62,25 @@ class ArrayUnpickler(pickle._Unpickler):
     }
 
 
+class _Counted(dict):
+    """What each step of a pickle calls, as often as MOST_STEPS."""
+
+    steps = 0
+
+    def __getitem__(self, step: int) -> Callable[..., None]:
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise ValueError(f"it has more than {MOST_STEPS:,} steps, expected weights")
+        return super().__getitem__(step)
+
+
 def _entries(items: Sequence[Any]) -> dict:
     """Keys and values in turn as a dict; tuples in tuples are no keys: to hash them may take for ever."""
     for key in items[::2]:
         if not isinstance(key, str | bytes | int | float | NoneType):
             raise ValueError(f"a key of a dictionary is a {type(key).__name__}")
+        if isinstance(key, str | bytes) and len(key) > LONGEST_KEY:
+            raise ValueError(f"a key of a dictionary has {len(key):,} characters, expected at most {LONGEST_KEY:,}")
     return dict(zip(items[::2], items[1::2], strict=True))
 
 
@@ -99,35 +114,41 @@ class Unfinished:
 
 def read_pickle(data: bytes, name: str) -> Any:
     """What a pickle holds; name: what errors call it. ValueError, in one line, if it is damaged or holds more than data."""
-    return guarded(lambda: plain(ArrayUnpickler(io.BytesIO(data), name).load()), name)
+    return guarded(lambda: plain(ArrayUnpickler(io.BytesIO(data), name).load(), len(data)), name)
 
 
-def guarded(read: Callable[[], Any], name: str) -> Any:
-    """The result of reading; whatever a damaged file raises becomes a ValueError of one line."""
-    try:
-        return read()
-    except PickleRefused:
-        raise
-    except (Exception, RecursionError) as error:
-        cause = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{name}: damaged, or not made of arrays ({cause})") from None
+def plain(value: Any, size: int) -> Any:
+    """The value with all that was unfinished as arrays; what stands in several places is one object again.
+
+    size: of the file. ValueError if its arrays take more than such a file may: they can be many views of the same bytes.
+    """
+    return _Finished(most_bytes(size)).of(value)
 
 
-def plain(value: Any, seen: dict[int, Any] | None = None) -> Any:
-    """The value with all that was unfinished as arrays; what stands in several places is one object again."""
-    seen = {} if seen is None else seen
-    if isinstance(value, Unfinished):
-        if id(value) not in seen:
-            seen[id(value)] = value.array()
-        return seen[id(value)]
-    if isinstance(value, dict | list | tuple):
-        if id(value) not in seen:
-            seen[id(value)] = None  # a container that holds itself holds nothing there
+class _Finished:
+    """What values become; most: bytes that their arrays may take."""
+
+    def __init__(self, most: int):
+        self.most, self.rest = most, most
+        self.seen: dict[int, Any] = {}
+
+    def of(self, value: Any) -> Any:
+        """The value, finished."""
+        if id(value) in self.seen:
+            return self.seen[id(value)]
+        if isinstance(value, Unfinished):
+            array = self.seen[id(value)] = value.array()
+            self.rest -= array.nbytes
+            if self.rest < 0:
+                raise ValueError(f"its arrays take more than {self.most:,} bytes, expected less from a file of this size")
+            return array
+        if isinstance(value, dict | list | tuple):
+            self.seen[id(value)] = None  # a container that holds itself holds nothing there
             items = dict.items(value) if isinstance(value, dict) else enumerate(value)
-            done = {key: plain(item, seen) for key, item in items}
-            seen[id(value)] = done if isinstance(value, dict) else type(value)(done.values())
-        return seen[id(value)]
-    return value
+            done = {key: self.of(item) for key, item in items}
+            self.seen[id(value)] = done if isinstance(value, dict) else type(value)(done.values())
+            return self.seen[id(value)]
+        return value
 
 
 class _DType:
@@ -136,7 +157,7 @@ class _DType:
     def __init__(self, code: Any, *_: Any):
         text = code.decode("ascii") if isinstance(code, bytes) else code
         if not isinstance(text, str):
-            raise ValueError(f"dtype is {code!r}, expected a number's")
+            raise ValueError(f"dtype is a {type(code).__name__}, expected a number's")
         self.dtype = np.dtype(text)
         if self.dtype.kind not in KINDS or self.dtype.hasobject:
             raise ValueError(f"dtype is {self.dtype}, expected a number's")
@@ -162,14 +183,13 @@ class _Array(Unfinished):
         count = int(np.prod(shape, dtype=object)) if shape else 1
         if min(shape, default=0) < 0 or count * dtype.dtype.itemsize != len(data):
             raise ValueError(f"an array of shape {shape} has {len(data)} bytes")
-        flat = np.frombuffer(bytes(data), dtype.dtype)
-        self.value = flat.reshape(shape, order="F" if fortran else "C").astype(dtype.dtype.newbyteorder("="))
+        self.value = np.frombuffer(data, dtype.dtype).reshape(shape, order="F" if fortran else "C")  # no copy: many may share it
 
     def array(self) -> np.ndarray:
         """The array; ValueError if nothing was put into it."""
         if self.value is None:
             raise ValueError("an array is without its numbers")
-        return self.value
+        return self.value.astype(self.value.dtype.newbyteorder("="), copy=False)
 
 
 def _scalar(dtype: Any, data: bytes = b"") -> Any:
@@ -182,14 +202,14 @@ def _scalar(dtype: Any, data: bytes = b"") -> Any:
 def _frombuffer(data: Any, dtype: Any, shape: Any, order: str) -> _Array:
     """numpy's _frombuffer, which pickles of protocol 5 use."""
     made = _Array()
-    made.__setstate__((1, shape, dtype, order == "F", bytes(data)))
+    made.__setstate__((1, shape, dtype, order == "F", data))
     return made
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
     """_codecs.encode, by which older protocols write bytes."""
     if encoding != "latin1":
-        raise ValueError(f"encoding is {encoding!r}, expected 'latin1'")
+        raise ValueError("the encoding of bytes is not 'latin1'")
     return text.encode("latin1")
 
 

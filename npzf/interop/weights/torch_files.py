@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import mmap
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from npzf.interop.weights.restricted_pickle import ArrayUnpickler, Unfinished, guarded, plain
+from npzf.interop.weights.archive import open_archive, read_member
+from npzf.interop.weights.limits import guarded
+from npzf.interop.weights.restricted_pickle import ArrayUnpickler, Unfinished, plain
+from npzf.storage.regular import open_regular
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
+MOST_PICKLE = 2**24  # bytes: the numbers lie beside it
 STORAGES = {  # class -> type of its numbers
     "DoubleStorage": "f8",
     "FloatStorage": "f4",
@@ -38,7 +43,7 @@ def read_torch_file(path: Path) -> Any:
 
     ValueError, in one line, if the file is damaged or holds more than tensors, containers, strings and numbers.
     """
-    with path.open("rb") as file:
+    with open_regular(path, "weights") as file:
         archive = file.read(2) == b"PK"
     if archive:
         return guarded(lambda: _read_zip(path), str(path))
@@ -137,11 +142,13 @@ class _TorchUnpickler(ArrayUnpickler):
             raise ValueError("a storage is not described as one")
         if len(pid) > 5 and pid[5] is not None:
             raise ValueError("a storage is a part of another, which old versions of PyTorch wrote")
-        return self.make(str(pid[2]), pid[1](), int(pid[4]))
+        if not isinstance(pid[2], str | int) or not isinstance(pid[4], int) or pid[4] < 0:
+            raise ValueError("a storage is not described as one")
+        return self.make(str(pid[2]), pid[1](), pid[4])
 
 
 def _read_zip(path: Path) -> Any:
-    with zipfile.ZipFile(path) as archive:
+    with open_archive(path) as archive:
         names = archive.namelist()
         pickles = [name for name in names if name.count("/") == 1 and name.endswith("/data.pkl")]
         if len(pickles) != 1:
@@ -151,20 +158,21 @@ def _read_zip(path: Path) -> Any:
             raise ValueError("it is a TorchScript module, expected a state dict")
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError("its members are compressed, which torch.save does not do")
-        order = ">" if f"{root}byteorder" in names and archive.read(f"{root}byteorder") == b"big" else "<"
+        order = ">" if f"{root}byteorder" in names and read_member(archive, f"{root}byteorder", 10) == b"big" else "<"
         storages: dict[str, _Storage] = {}
 
         def make(key: str, kind: str, count: int) -> _Storage:
             if key not in storages:
                 storages[key] = _Storage(kind, count, order)
-                storages[key].fill(archive.read(f"{root}data/{key}"))
+                storages[key].fill(read_member(archive, f"{root}data/{key}", storages[key].nbytes))
             return storages[key]
 
-        return plain(_TorchUnpickler(io.BytesIO(archive.read(pickles[0])), str(path), make).load())
+        data = read_member(archive, pickles[0], MOST_PICKLE)
+        return plain(_TorchUnpickler(io.BytesIO(data), str(path), make).load(), os.path.getsize(path))
 
 
 def _read_stream(path: Path) -> Any:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+    with open_regular(path, "weights") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
         return _read_legacy(view, str(path))  # a view gives no more than there is, however much is asked for
 
 
@@ -183,11 +191,13 @@ def _read_legacy(file: Any, name: str) -> Any:
     if not isinstance(about, dict) or about.get("little_endian") is not True:
         raise ValueError("its numbers are not little-endian")
     keys = load()
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
+    if not isinstance(keys, list) or not all(isinstance(key, str | int) for key in keys):
+        raise ValueError("its list of storages is none")
+    if sorted(map(str, keys)) != sorted(storages):
         raise ValueError("its list of storages is not that of its tensors")
     for key in keys:
         storage = storages[str(key)]
         if int.from_bytes(file.read(8), "little") != storage.count:
             raise ValueError(f"storage {key} has another length than was said")
         storage.fill(file.read(storage.nbytes))
-    return plain(found)
+    return plain(found, len(file))

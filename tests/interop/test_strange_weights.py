@@ -1,0 +1,530 @@
+"""Weights from strangers: no other file is read, no more memory taken than the size allows, one line that names the file."""
+
+import json
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import npzf
+from npzf.interop.net_files import read_net
+from npzf.interop.weights import hdf5_file
+from npzf.interop.weights.files import READERS, read_state
+
+ROOT = Path(__file__).resolve().parents[2]
+HUGE = 2**28 + 2**20  # bytes: more than any small file's arrays may take
+
+
+def refused(path, *words):
+    """The message, one line with the file's name."""
+    with pytest.raises((ValueError, OSError)) as caught:
+        read_state(path)
+    message = str(caught.value)
+    assert str(path) in message and len(message.splitlines()) == 1
+    for word in words:
+        assert word in message
+    return message
+
+
+@pytest.mark.parametrize("suffix", READERS)
+def test_only_regular_files_are_opened(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    os.symlink("/dev/zero", path)
+    refused(path, "is a device, expected weights")
+    path.unlink()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(path)
+        refused(path, "is a FIFO, expected weights")
+        with pytest.raises((ValueError, OSError), match=r"FIFO|is not a file"):
+            read_net(path)
+        path.unlink()
+    path.mkdir()
+    refused(path, "is a folder, expected weights")
+
+
+@pytest.mark.parametrize("suffix", READERS)
+def test_nothing_and_noise_are_refused(tmp_path, suffix):
+    for n, data in enumerate(
+        [b"", b"\0", b"PK", b"PK\x05\x06" + bytes(18), b"\x89HDF\r\n\x1a\n" + bytes(100), bytes(range(256)) * 9]
+    ):
+        path = tmp_path / f"{n}{suffix}"
+        path.write_bytes(data)
+        if suffix != ".npz" or n != 3:  # an archive of nothing
+            refused(path)
+
+
+# HDF5
+
+
+def hdf5(tmp_path, fill, name="a.h5"):
+    with h5py.File(tmp_path / name, "w") as file:
+        fill(file)
+    return tmp_path / name
+
+
+def test_plain_compact_chunked_and_compressed_numbers_are_read(tmp_path):
+    values = {
+        "plain": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "big": np.arange(4, dtype=">f8"),
+        "half": np.arange(3, dtype=np.float16),
+        "whole": np.arange(5),
+        "flags": np.array([True, False]),
+        "one": np.float32(2.5),
+        "none": np.empty((0, 3)),
+    }
+
+    def fill(file):
+        for name, value in values.items():
+            file[name] = value
+        value = np.random.default_rng(0).normal(size=(1000, 70))
+        for form in ("gzip", "lzf"):
+            values[form] = file.create_dataset(form, data=value, compression=form, shuffle=True, fletcher32=True)[()]
+        values["rows"] = file.create_dataset("deep/er/rows", data=value, chunks=(1, 7))[()]
+        file["text"] = "words"
+        file["again"] = file["plain"]
+        values["again"] = values["plain"]
+
+    found = read_state(hdf5(tmp_path, fill)).arrays
+    values["deep/er/rows"] = values.pop("rows")
+    assert found.keys() == values.keys()
+    for name, value in values.items():
+        np.testing.assert_array_equal(found[name], value)
+
+
+def secret_file(tmp_path):
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["secret"] = np.full(5, 7.0)
+    return tmp_path / "secret.h5"
+
+
+def test_links_are_left_out_and_said(tmp_path, caplog):
+    secret_file(tmp_path)
+
+    def fill(file):
+        file["own"] = np.ones(3)
+        file["outside"] = h5py.ExternalLink("secret.h5", "/secret")
+        file["inside"] = h5py.SoftLink("/own")
+        file["model_weights"] = h5py.ExternalLink("secret.h5", "/")
+
+    assert read_state(hdf5(tmp_path, fill)).arrays.keys() == {"own"}
+    assert "links are left out: inside, model_weights, outside" in caplog.text
+
+
+def test_virtual_and_external_storage_is_refused(tmp_path):
+    source = secret_file(tmp_path)
+
+    def virtual(file):
+        layout = h5py.VirtualLayout((5,), "f8")
+        layout[:] = h5py.VirtualSource(str(source), "secret", (5,))
+        file.create_virtual_dataset("w", layout)
+
+    refused(hdf5(tmp_path, virtual, "virtual.h5"), "w is a virtual dataset")
+
+    def external(file):
+        file.create_dataset("w", (5,), "u1", external=[(str(source), 0, 5)])
+
+    refused(hdf5(tmp_path, external, "external.h5"), "w has its numbers in other files")
+
+
+def test_virtual_datasets_of_a_fifo_are_not_waited_for(tmp_path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no FIFOs")
+    os.mkfifo(tmp_path / "fifo")
+
+    def fill(file):
+        layout = h5py.VirtualLayout((5,), "f8", maxshape=(None,))
+        source = h5py.VirtualSource(str(tmp_path / "fifo"), "secret", (5,), maxshape=(None,))
+        layout[: h5py.h5s.UNLIMITED] = source[: h5py.h5s.UNLIMITED]
+        file.create_virtual_dataset("w", layout)
+
+    refused(hdf5(tmp_path, fill), "w is a virtual dataset")
+
+
+def test_compressed_zeros_and_chunks_without_numbers_take_no_memory(tmp_path):
+    count = HUGE // 4
+    fills = {
+        "zeros": lambda file: file.create_dataset("w", data=np.zeros(count, np.float32), compression="gzip"),
+        "nothing": lambda file: file.create_dataset("w", (10**13,), "f4"),
+        "chunks": lambda file: file.create_dataset("w", (10**13,), "f4", chunks=(100,), fillvalue=1.0),
+        "one chunk": lambda file: file.create_dataset("w", (5,), "f4", chunks=(count,), maxshape=(None,)),
+    }
+    for name, fill in fills.items():
+        path = hdf5(tmp_path, fill, f"{name}.h5")
+        refused(path, "its arrays take more than")
+
+
+def test_many_names_of_one_array_count_as_many(tmp_path):
+    def fill(file):
+        file["w"] = np.zeros(10**6, np.float32)
+        for n in range(100):
+            file[f"w{n}"] = file["w"]
+
+    refused(hdf5(tmp_path, fill), "its arrays take more than")
+
+
+def test_groups_that_hold_themselves_or_lie_deep_are_refused(tmp_path):
+    def itself(file):
+        file.create_group("a")["b"] = file["/"]
+
+    refused(hdf5(tmp_path, itself, "itself.h5"), "holds itself")
+    refused(hdf5(tmp_path, lambda file: file.create_group("a/" * 100), "deep.h5"), "stand more than 64 deep")
+
+
+def test_filters_that_are_not_known_are_refused(tmp_path):
+    if not h5py.h5z.filter_avail(h5py.h5z.FILTER_SCALEOFFSET):
+        pytest.skip("this HDF5 has no such filter")
+    fill = {"scaleoffset": 2, "chunks": (5,)}
+    refused(hdf5(tmp_path, lambda file: file.create_dataset("w", data=np.ones(5), **fill)), "compressed by filter 6")
+
+
+@pytest.mark.parametrize("attribute", ["layout", "input", "mean", "layer_names"])
+def test_attributes_that_are_none(tmp_path, attribute):
+    def fill(file):
+        file["w"] = np.ones(3)
+        file.attrs["input"] = "RGB in [0,1], minus mean"
+        file.attrs["mean"] = [0.5, 0.5, 0.5]
+        file.attrs.create(attribute, np.zeros(3, [("a", "f4")]))
+
+    refused(hdf5(tmp_path, fill), f"its attribute '{attribute}'")
+
+
+def test_a_child_that_dies_or_waits_is_one_line(tmp_path, monkeypatch):
+    path = hdf5(tmp_path, lambda file: file.__setitem__("w", np.ones(3)))
+    for program, words in {
+        "import os; os.abort()": "ended with SIGABRT",
+        "import sys; sys.exit(3)": "ended with status 3",
+        "import os; os.write(1, b'\\0' * 7)": "ended with status 0",
+        "import os; os.write(1, b'\\xff' * 8)": "its names take",
+        "import time; time.sleep(100)": "takes more than 1 seconds",
+        "while True: pass": "takes more than 1 seconds",
+        "import os; os.write(1, b'\\5' + bytes(7) + b'words')": "not HDF5, or damaged",
+    }.items():
+        monkeypatch.setattr(hdf5_file, "_program", lambda program=program: program)
+        monkeypatch.setattr(hdf5_file, "SECONDS", 1)
+        refused(path, words)
+
+
+def test_a_chunk_that_inflates_to_more_than_itself_ends_the_child_alone(tmp_path, monkeypatch):
+    """HDF5 inflates all there is, however small the chunk is said to be."""
+    pytest.importorskip("resource", reason="this system has no limits of processes")
+    packer = zlib.compressobj(1)
+    bomb = b"".join([*(packer.compress(bytes(2**20)) for _ in range(600)), packer.flush()])
+
+    def fill(file):
+        dataset = file.create_dataset("w", (1000,), "f4", chunks=(1000,), compression="gzip")
+        dataset.id.write_direct_chunk((0,), bomb)
+
+    monkeypatch.setattr(hdf5_file, "MEMORY", 2**29)
+    refused(hdf5(tmp_path, fill), "not HDF5, or damaged")
+
+
+def test_no_library_of_the_environment_is_loaded_and_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("HDF5_PLUGIN_PATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "x.py"))
+    path = hdf5(tmp_path, lambda file: file.__setitem__("w", np.ones(3)))
+    os.chdir(tmp_path)
+    Path("h5py.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    assert read_state(path).arrays.keys() == {"w"}
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("place", range(0, 3000, 83))
+def test_damaged_hdf5_is_one_line_or_other_numbers(tmp_path, place):
+    def fill(file):
+        file.create_dataset("conv1/kernel", data=np.arange(200.0), compression="gzip")
+        file["conv1/bias"] = np.ones(3)
+        file.attrs["layer_names"] = ["conv1"]
+
+    data = bytearray(hdf5(tmp_path, fill).read_bytes())
+    data[place % len(data)] ^= 0x5A
+    (tmp_path / "bad.h5").write_bytes(data)
+    try:
+        read_state(tmp_path / "bad.h5")
+    except ValueError as error:
+        assert str(tmp_path / "bad.h5") in str(error) and "\n" not in str(error)
+
+
+def test_a_net_of_npzf_that_is_damaged_is_not_taken_for_weights(tmp_path):
+    net = npzf.Network((8, 8, 3), [("conv1", npzf.layers.Conv(2, 3))])
+    net.save(tmp_path / "net.h5")
+    assert read_state(tmp_path / "net.h5").arrays.keys() == net.parameters.keys()
+    whole = (tmp_path / "net.h5").read_bytes()
+    for place in [0, 5, 18, 25, 100, 600, len(whole) // 2, len(whole) - 1]:
+        data = bytearray(whole)
+        data[place] ^= 1
+        (tmp_path / "bad.h5").write_bytes(data)
+        refused(tmp_path / "bad.h5")
+
+
+# NumPy
+
+
+def npz(path, members, method=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return path
+
+
+def npy(header, data=b"", version=b"\x01\x00"):
+    text = header.encode()
+    return b"\x93NUMPY" + version + struct.pack("<H", len(text)) + text + data
+
+
+def described(shape, dtype="'<f4'", fortran=False):
+    return f"{{'descr': {dtype}, 'fortran_order': {fortran}, 'shape': {shape}}}\n"
+
+
+def test_numbers_of_every_kind_and_order(tmp_path):
+    values = {
+        "a": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "f": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        "b": np.arange(4, dtype=">f8"),
+        "i": np.arange(3),
+        "none": np.empty((0, 3)),
+        "one": np.array(2.5),
+        "flags": np.array([True, False]),
+    }
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "a.npz", **values, layout=np.array("keras"))
+        state = read_state(tmp_path / "a.npz")
+        assert state.layout == "keras" and state.arrays.keys() == values.keys()
+        for name, value in values.items():
+            np.testing.assert_array_equal(state.arrays[name], value)
+            assert state.arrays[name].shape == value.shape
+
+
+NPZ = {
+    "a shape without numbers": [("w.npy", npy(described((10**12,))))],
+    "more numbers than the shape": [("w.npy", npy(described((1,)), bytes(8)))],
+    "a negative side": [("w.npy", npy(described((-1, -8)), bytes(32)))],
+    "a shape of texts": [("w.npy", npy(described("('1',)"), bytes(4)))],
+    "a large header": [("w.npy", npy("(" * 5000, bytes(8)))],
+    "nested brackets": [("w.npy", npy("(" * 900 + ")" * 900, bytes(8)))],
+    "code": [("w.npy", npy(described("(__import__('os').system('touch ran'),)"), bytes(4)))],
+    "objects": [("w.npy", npy(described((1,), "'|O'"), pickle.dumps([1])))],
+    "records": [("w.npy", npy(described((1,), "[('a', '<f4')]"), bytes(4)))],
+    "raw bytes": [("w.npy", npy(described((1,), "'|V4'"), bytes(4)))],
+    "times": [("w.npy", npy(described((1,), "'<M8[D]'"), bytes(8)))],
+    "long text": [("w.npy", npy(described((), "'<U999999999'"), bytes(8)))],
+    "version 9": [("w.npy", npy(described((1,)), bytes(4), b"\x09\x00"))],
+    "no array": [("w.npy", b"words")],
+    "a name twice": [("w.npy", npy(described((1,)), bytes(4))), ("w", npy(described((1,)), bytes(4)))],
+}
+
+
+@pytest.mark.parametrize("name", NPZ)
+def test_npz_that_is_none(tmp_path, name, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused(npz(tmp_path / "a.npz", NPZ[name]))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_npz_bombs(tmp_path):
+    members = [("w.npy", npy(described((HUGE // 4 - 20,)), bytes(HUGE - 80)))]
+    refused(npz(tmp_path / "a.npz", members, zipfile.ZIP_DEFLATED), "its members take more than")
+    many = [(f"{n}.npy", b"") for n in range(100_000)]
+    refused(npz(tmp_path / "b.npz", many), "its list of members has")
+
+
+def test_npz_whose_members_lie_over_each_other_or_say_another_size(tmp_path):
+    data = bytearray(npz(tmp_path / "a.npz", [("w.npy", npy(described((25,)), bytes(100)))]).read_bytes())
+    central = data.index(b"PK\x01\x02")
+    with pytest.raises(ValueError):
+        larger = data.copy()
+        larger[central + 24 : central + 28] = struct.pack("<L", 2**31)
+        (tmp_path / "b.npz").write_bytes(larger)
+        read_state(tmp_path / "b.npz")
+    larger = data.copy()
+    larger[central + 20 : central + 24] = struct.pack("<L", 2**20)
+    (tmp_path / "c.npz").write_bytes(larger)
+    refused(tmp_path / "c.npz", "lie over each other")
+
+
+def test_one_bit_of_an_npz_is_never_believed(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, w=np.arange(50.0))
+    whole, expected = path.read_bytes(), np.arange(50.0)
+    for place in range(len(whole)):
+        data = bytearray(whole)
+        data[place] ^= 0x10
+        (tmp_path / "b.npz").write_bytes(data)
+        try:
+            found = read_state(tmp_path / "b.npz").arrays
+        except ValueError as error:
+            assert "b.npz" in str(error) and "\n" not in str(error)
+        else:
+            for value in found.values():
+                np.testing.assert_array_equal(value, expected)
+
+
+# safetensors
+
+
+def safetensors(path, header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    return path
+
+
+def part(kind="F32", shape=(2,), place=(0, 8)):
+    return {"dtype": kind, "shape": list(shape), "data_offsets": list(place)}
+
+
+def test_safetensors_are_read_without_their_library(tmp_path):
+    header = {"__metadata__": {"layout": "pytorch"}, "b": part("BF16", (2,), (8, 12)), "a": part()}
+    path = safetensors(tmp_path / "a.safetensors", header, struct.pack("<2f", 1.5, -2) + struct.pack("<2H", 0x3F80, 0x4000))
+    state = read_state(path)
+    assert state.layout == "pytorch" and list(state.arrays) == ["b", "a"]
+    assert state.arrays["a"].tolist() == [1.5, -2] and state.arrays["b"].tolist() == [1, 2]
+
+
+SAFETENSORS = {
+    "a hole": ({"a": part(place=(1, 9))}, 9),
+    "too few bytes": ({"a": part()}, 7),
+    "too many": ({"a": part()}, 9),
+    "one place twice": ({"a": part(), "b": part()}, 8),
+    "another shape": ({"a": part(shape=(3,))}, 8),
+    "a huge shape": ({"a": part(shape=(2**40, 2**40))}, 8),
+    "a negative shape": ({"a": part(shape=(-1, -2))}, 8),
+    "a shape of fractions": ({"a": part(shape=(2.0,))}, 8),
+    "no shape": ({"a": {"dtype": "F32", "data_offsets": [0, 8]}}, 8),
+    "a type of lists": ({"a": part(kind=["F32"])}, 8),
+    "an unknown type": ({"a": part("F8_E4M3", (8,))}, 8),
+    "a list": ([1], 8),
+    "a number": ({"a": 1}, 8),
+    "deep": (b'{"a":' + b"[" * 10**5 + b"]" * 10**5 + b"}", 8),
+    "a name twice": (b'{"a":' + json.dumps(part()).encode() + b',"a":' + json.dumps(part()).encode() + b"}", 8),
+    "no UTF-8": (b'{"\xff": 1}', 8),
+    "no JSON": (b"{", 8),
+    "a number of many digits": (b'{"a": ' + b"9" * 10**5 + b"}", 8),
+}
+
+
+@pytest.mark.parametrize("name", SAFETENSORS)
+def test_safetensors_that_are_none(tmp_path, name):
+    header, count = SAFETENSORS[name]
+    refused(safetensors(tmp_path / "a.safetensors", header, bytes(count)), "damaged")
+
+
+def test_the_length_of_a_header_is_not_believed(tmp_path):
+    for length in (2**63, 2**40, 10**8, 9):
+        (tmp_path / "a.safetensors").write_bytes(length.to_bytes(8, "little") + b"{}")
+        refused(tmp_path / "a.safetensors", "its header has")
+
+
+# Pickles
+
+
+def program(*steps):
+    return pickle.PROTO + b"\x02" + b"".join(steps) + pickle.STOP
+
+
+def array_of(memo):
+    """Steps that make an array of the state in this place of the memo."""
+    return (
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\x01b\x87R"
+        + pickle.BINGET
+        + bytes([memo])
+        + pickle.BUILD
+    )
+
+
+def test_many_arrays_of_the_same_bytes_count_as_many(tmp_path):
+    data = bytes(2**20)
+    state = pickle.dumps(data, 3)[2:-1] + pickle.BINPUT + b"\x05" + b"0"
+    made = b"(K\x01J" + struct.pack("<i", 2**20) + b"\x85cnumpy\ndtype\nU\x02u1\x85R\x89h\x05tq\x060"
+    steps = [state, made, b"]("] + [array_of(6)] * 1000 + [b"e"]
+    (tmp_path / "a.pkl").write_bytes(b"\x80\x03" + b"".join(steps) + b".")
+    refused(tmp_path / "a.pkl", "its arrays take more than")
+
+
+TUPLES = b"K\x01\x85" + b"q\x01h\x01\x86" * 60  # 2^60 paths to a number
+PICKLES = {
+    "many lists": program(b"(" + b"]" * 2**22 + b"l"),
+    "a type of tuples": program(b"cnumpy\ndtype\n" + TUPLES + b"\x85R"),
+    "an encoding of tuples": program(b"c_codecs\nencode\nU\x01a" + TUPLES + b"\x86R"),
+    "a shape of tuples": program(
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\x01b\x87R(K\x01"
+        + TUPLES
+        + b"cnumpy\ndtype\nU\x02u1\x85R\x89U\x01atb"
+    ),
+    "a long key": program(b"}" + pickle.BINUNICODE + struct.pack("<L", 2**20) + b"k" * 2**20 + b"Ns"),
+    "a frame that is not there": b"\x80\x04\x95" + b"\xff" * 7 + b"\x7f.",
+    "a long number": program(b"\x8b" + struct.pack("<i", 2**30)),
+    "a number of many digits": program(b"L" + b"9" * 10**6 + b"L\n"),
+    "a place in the memo that is not there": program(b"j\xff\xff\xff\xff"),
+    "bytes that are not there": program(b"B\xff\xff\xff\x7f"),
+    "tuples in tuples": program(b")" + b"\x85" * 100_000),
+    "dictionaries in dictionaries": program(b"}" * 50_000 + b"".join([b"U\x01a" + b"}" + b"s"] * 3)),
+}
+
+
+@pytest.mark.parametrize("name", PICKLES)
+def test_pickles_that_take_memory_or_time_are_refused(tmp_path, name):
+    (tmp_path / "a.pkl").write_bytes(PICKLES[name])
+    refused(tmp_path / "a.pkl")
+
+
+def test_names_in_names_do_not_grow_without_end(tmp_path):
+    value = np.ones(3)
+    for _ in range(50):
+        value = {"k" * 1000: value}
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(value))
+    refused(tmp_path / "a.pkl", "characters")
+
+
+def test_storages_of_tuples_are_none(tmp_path):
+    data = program(b"(U\x07storagectorch\nFloatStorage\n" + TUPLES + b"U\x03cpuK\x01tQ")
+    npz(tmp_path / "a.pth", [("a/data.pkl", data), ("a/data/0", bytes(4))])
+    refused(tmp_path / "a.pth", "a storage is not described as one")
+
+
+def test_one_bit_of_a_zip_of_torch_is_never_believed(tmp_path):
+    torch = pytest.importorskip("torch", reason="PyTorch writes the files: pip install 'npzf[test]'")
+    torch.save({"w": torch.arange(50.0)}, tmp_path / "a.pth")
+    whole = (tmp_path / "a.pth").read_bytes()
+    for place in range(0, len(whole), 3):
+        data = bytearray(whole)
+        data[place] ^= 0x04
+        (tmp_path / "b.pth").write_bytes(data)
+        try:
+            found = read_state(tmp_path / "b.pth").arrays
+        except ValueError as error:
+            assert "b.pth" in str(error) and "\n" not in str(error)
+        else:
+            np.testing.assert_array_equal(found["w"], np.arange(50.0))
+
+
+PEAK = """
+import resource, sys
+from npzf.interop.weights.files import read_state
+try:
+    read_state(sys.argv[1])
+except ValueError as error:
+    assert sys.argv[1] in str(error)
+usage = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(max(usage) / 1024)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the unit of ru_maxrss is Linux's")
+def test_no_small_file_takes_a_gibibyte(tmp_path):
+    paths = [hdf5(tmp_path, lambda f: f.create_dataset("w", data=np.zeros(HUGE // 5, np.float32), compression="gzip"), "a.h5")]
+    members = [("w.npy", npy(described((HUGE // 5,)), bytes(HUGE // 5 * 4)))]
+    paths.append(npz(tmp_path / "a.npz", members, zipfile.ZIP_DEFLATED))
+    paths.append(tmp_path / "a.pkl")
+    paths[-1].write_bytes(PICKLES["many lists"])
+    for path in paths:
+        command = [sys.executable, "-c", PEAK, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        assert done.returncode == 0, done.stderr
+        assert float(done.stdout) < 700
