@@ -12,6 +12,7 @@ from pathlib import Path
 import cli
 import numpy as np
 from cli_options import LARGEST, MOST, number, whole
+from cli_outputs import claim
 
 import npzf
 from npzf.data import evaluation_batches
@@ -32,6 +33,7 @@ def main(args: argparse.Namespace) -> None:
     if not fewest.convolutions:
         raise ValueError(f"layers are {', '.join(fewest.layers)}, expected a convolution among those of each net")
     depths = args.depths or range(1, 1 + min(DEPTHS, len(fewest.convolutions)))
+    claim(args.out, *(f"architecture_{depth}.png" for depth in depths))
     noise = noise_shares()
     for depth in depths:
         diagnoses = [diagnose(net, depth, args) for net in nets]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cli
 import numpy as np
+from cli_outputs import claim
 from tqdm import tqdm
 
 import npzf
@@ -24,6 +25,7 @@ TOGETHER = 4 * atlas.GROUP  # maps projected in one call: an image in the top li
 
 
 def main(args: argparse.Namespace) -> None:
+    claim(args.out, "index.html", "data.js")
     net = cli.load_net(args)
     layers = args.layers or net.main_layers
     squares = cli.square_images(args.images, args.split, net, args.resize, labels=False)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cli_options import LARGEST, LARGEST_SEED, MOST, PIXELS, Options, Paragraphs, number, one_of, some, whole
+from cli_options import LARGEST, LARGEST_SEED, MOST, PIXELS, Options, Paragraphs, number, one_of, whole
+from cli_outputs import out_file, out_folder, outputs
 from cli_streams import OneLine, shown
 
 import npzf
@@ -78,7 +79,8 @@ def run_shown(main: Callable[[argparse.Namespace], None], options: argparse.Argu
         if args.pixel_limit is not None:
             set_pixel_limit(args.pixel_limit)
         print(describe(args.device), flush=True)
-        main(args)
+        with outputs(args):
+            main(args)
     except (ValueError, OSError, ArithmeticError, MemoryError, ImportError, CudaError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         sys.exit(2)
@@ -205,7 +207,8 @@ def add_size(options: argparse.ArgumentParser, default: str) -> None:
 def add_out(options: argparse.ArgumentParser, default: str | None, what: str = "folder") -> None:
     """What to write, which must be named if there is no default."""
     words = f"{what} to write" + (f" (default {default})" if default else "")
-    options.add_argument("--out", type=some, default=default, required=default is None, help=words)
+    kind = out_folder if what.startswith("folder") else out_file
+    options.add_argument("--out", type=kind, default=default, required=default is None, help=words)
 
 
 # What the arguments name.

@@ -63,7 +63,7 @@ def print_table(
     args: argparse.Namespace, name: str, title: str, paper: Mapping[str, Mapping[int, tuple[float, float | None]]]
 ) -> None:
     """Table 4 or 5: a row for each classifier, one from scratch if asked for, and the paper's."""
-    cli_transfer.check(args)
+    cli_transfer.check(args, f"{name}.csv", f"{name}.png")
     images = cli_transfer.class_folders(args)
     given = given_splits(args, images)
     found = cli_transfer.source(args, images)

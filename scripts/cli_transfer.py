@@ -11,6 +11,7 @@ from typing import Any
 import cli
 import numpy as np
 from cli_options import LARGEST, MOST, PIXELS, number, one_of, whole
+from cli_outputs import claim
 
 import npzf
 from npzf.data import ClassFolders, ImageSet, SquareImages, check_takes_images, resized_side
@@ -103,9 +104,10 @@ def add_protocol(options: argparse.ArgumentParser, counts: Sequence[int]) -> Non
     group.add_argument("--without", metavar="CSV", help="leave out the images that npzf overlap has found")
 
 
-def check(args: argparse.Namespace) -> None:
-    """What can be known before any work: packages, files that will be written."""
+def check(args: argparse.Namespace, *outputs: str) -> None:
+    """What can be known before any work: packages, and files that will be written, in OUT."""
     required("sklearn", "transfer")
+    claim(args.out, *outputs)
     Path(args.out).mkdir(parents=True, exist_ok=True)
 
 
@@ -134,6 +136,7 @@ def source(args: argparse.Namespace, images: ImageSet, layers: Sequence[str] | N
         side = max(net.input_shape[:2]) if args.fit == "squash" and args.crops < 10 else resized_side(net)
     squares = SquareImages(images, side, channels=net.input_shape[2], squash=args.fit == "squash")
     path = Path(args.out) / name
+    claim(args.out, name)
     shapes = ", ".join(f"{layer} {'x'.join(map(str, net.shapes[layer]))}" for layer in names)
     print(f"features of {len(images)} images at {shapes}", flush=True)
     options: dict[str, Any] = {"crops": args.crops, "average": args.average, "batch": args.batch}

@@ -11,6 +11,7 @@ import argparse
 import cli
 import numpy as np
 from cli_options import MOST, whole
+from cli_outputs import claim
 
 import npzf
 from npzf.backend import to_numpy
@@ -24,6 +25,7 @@ STRENGTH = 0.1  # norm of the class model as a share of the photograph's, about;
 
 
 def main(args: argparse.Namespace) -> None:
+    claim(args.out, "compare.png", "index.html", "relus.png", "row_1.png", "row_2.png")
     net = cli.load_net(args)
     photograph = cli.photograph(net, args.image)
     x = net.preprocessing.apply(photograph[None])

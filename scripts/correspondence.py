@@ -9,7 +9,8 @@ import argparse
 
 import cli
 import numpy as np
-from cli_options import MOST, some, whole
+from cli_options import MOST, whole
+from cli_outputs import out_file
 
 import npzf
 from npzf.data import check_takes_images, with_channels
@@ -68,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_size(made, "a sixth of its input")
     made.add_argument("--random-sets", type=whole(1, MOST), default=20, help="sets of squares at random places (default 20)")
     cli.add_seed(made, "the random places")
-    made.add_argument("--picture", type=some, help="file to write what the net was shown to, .png (default: none)")
+    made.add_argument("--picture", type=out_file, help="file to write what the net was shown to, .png (default: none)")
     return made
 
 

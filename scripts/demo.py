@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cli
 import numpy as np
+from cli_outputs import claim
 
 import npzf
 from npzf.data import SquareImages, centre_crop, embedded_images, fit_to_net, mean_image
@@ -39,12 +40,14 @@ SIZE, RESIZE = 96, 112  # pixels
 CONFIG = TrainingConfig(epochs=16, batch=32, rate=0.005, factor=0.3, patience=2, decay=0.02)
 EPOCHS = (1, 2, 4, 7, 11, 16)  # of the evolution strip
 MAPS = 16  # on each top-nine sheet
+PICTURES = ("features.png", "filters.png", "loss.png", "occlusion.png", "pretrained.png")  # and some for each layer
 CANDIDATES = 6  # photographs tried for the occlusion map
 SURE = 0.9  # probability of the candidates, about: high, but it can still change
 
 
 def main(args: argparse.Namespace) -> None:
     start, out = time.perf_counter(), Path(args.out)
+    claim(out, *PICTURES, "index.html")
     training, validation = (SquareImages(embedded_images(split), RESIZE) for split in ("train", "validation"))
     classes = training.source.classes
     print(f"{len(training)} training and {len(validation)} validation photographs of {', '.join(classes)}")

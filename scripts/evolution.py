@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 
 import cli
+from cli_outputs import claim
 
 import npzf
-from npzf.render import save_evolution
+from npzf.render import file_names, save_evolution
 from npzf.studies import Evolution
 
 
@@ -22,6 +23,8 @@ def main(args: argparse.Namespace) -> None:
     first = cli.placed(npzf.load(next(iter(files.values()))), args)
     images = cli.square_images(args.images, args.split, first, args.resize, labels=False)
     evolution = Evolution(first, images, args.layers or first.main_layers, maps=args.maps, seed=args.seed)
+    endings = "png", args.animation
+    claim(args.out, *(f"evolution_{name}.{end}" for name in file_names(list(evolution.maps)).values() for end in endings))
     print(f"searching {len(images)} images for the strongest activation of each map, in nets of {len(files)} epochs")
     for epoch, path in files.items():
         evolution.add(cli.placed(npzf.load(path), args), epoch, batch=args.batch)

@@ -21,7 +21,7 @@ COUNTS = (1, 2, 3, 6, 10, 15, 20, 25, 30, 45, 60)  # training images a class, as
 
 
 def main(args: argparse.Namespace) -> None:
-    cli_transfer.check(args)
+    cli_transfer.check(args, "figure9.csv", "figure9.png")
     images = cli_transfer.class_folders(args)
     smallest = int(cli_transfer.members(images).min())
     if args.per_class is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import cli
 import numpy as np
 from cli_options import LARGEST, MOST, number, whole
+from cli_outputs import claim
 
 import npzf
 from npzf.render import GreatCircles, file_names, optimum_film, optimum_sheet, robust_scale, save_png, to_grey
@@ -37,6 +38,7 @@ def main(args: argparse.Namespace) -> None:
     print(f"norm {norm:.5g} in units of the net's input: {args.contrast:g} grey levels (RMS); {spectrum}")
     print(f"a linear unit keeps cos {DEGREES}° = {np.cos(np.deg2rad(DEGREES)):.0%} of its value in any direction", flush=True)
     out, name, stills = Path(args.out), f"optimum_{file_names([layer])[layer]}", []
+    claim(out, f"{name}.png", *(f"{name}_map{index}.{args.animation}" for index in maps))
     for index in maps:
         circles = great_circles(net, layer, index, norm, args)
         print(optimum_film(circles, out / f"{name}_map{index}.{args.animation}"), flush=True)

@@ -11,7 +11,8 @@ import argparse
 from pathlib import Path
 
 import cli
-from cli_options import number, some
+from cli_options import number
+from cli_outputs import out_file
 
 from npzf.data import ImageSet
 from npzf.render import draw_pairs, save_png
@@ -77,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     words = f"similarity from which images are the same, {LOWEST} to 1 (default {THRESHOLD})"
     made.add_argument("--threshold", type=number(LOWEST, 1), default=THRESHOLD, help=words)
     cli.add_out(made, "runs/overlap.csv", "table of the pairs")
-    made.add_argument("--sheet", type=some, metavar="PNG", help=f"also write pairs side by side, {SHOWN} at most")
+    made.add_argument("--sheet", type=out_file, metavar="PNG", help=f"also write pairs side by side, {SHOWN} at most")
     return made
 
 

@@ -32,7 +32,7 @@ MEANING = (
 
 
 def main(args: argparse.Namespace) -> None:
-    cli_transfer.check(args)
+    cli_transfer.check(args, "net.h5", "table6.csv", "table6.png")
     lists, test = [(name, VOCFolder(args.images, name)) for name in args.train], VOCFolder(args.images, args.test)
     check_lists(args, lists, test)
     without = overlapping_ids(args)

@@ -19,7 +19,8 @@ from npzf.transfer.tables import Cell
 
 
 def main(args: argparse.Namespace) -> None:
-    cli_transfer.check(args)
+    names = ["table7"] if len(args.per_class) == 1 else [f"table7-{count}" for count in args.per_class]
+    cli_transfer.check(args, *(f"{name}.{ending}" for name in names for ending in ("csv", "png")))
     images = cli_transfer.class_folders(args)
     source = cli_transfer.source(args, images, layers_of_table_7(cli.load_net(args)))
     protocol = cli_transfer.protocol(args, images, source.features)

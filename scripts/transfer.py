@@ -39,11 +39,12 @@ from npzf.transfer import (
 )
 
 CURVE = (1, 2, 3, 6, 10, 15, 20, 30, 60, 100)  # training images a class
+OUTPUTS = ("net.h5", "answers.csv", "mistakes.png", "confusion.csv", "confusion.png", "curve.csv", "curve.png")
 MISTAKES = 12  # that are shown
 
 
 def main(args: argparse.Namespace) -> None:
-    cli_transfer.check(args)
+    cli_transfer.check(args, *OUTPUTS)
     images = ClassFolders(args.images, without=())
     check_members(images, args.folds)
     source = cli_transfer.source(args, images)

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 import cli
+from cli_outputs import claim
 
 from npzf.data import evaluation_batches
 from npzf.render import (
@@ -31,6 +32,8 @@ SHEET = 64  # maps on a sheet, at most: neither memory nor pictures grow with th
 def main(args: argparse.Namespace) -> None:
     net, out = cli.load_net(args), Path(args.out)
     layers = args.layers or net.main_layers
+    plain = file_names(layers)
+    claim(out, "features.png", "filters.png", *(f"top_{name}.png" for name in plain.values()))
     images = cli.square_images(args.images, args.split, net, args.resize, labels=False)
     print(f"searching {len(images)} images for the {args.count} strongest activations of each map of {', '.join(layers)}")
     state_file = out / "unfinished.h5"
@@ -41,7 +44,6 @@ def main(args: argparse.Namespace) -> None:
         print(save_filters(net, out / "filters.png"))
     else:
         print("no filters.png: the net's first filters are no pictures")
-    plain = file_names(layers)
     for layer, top in tops.items():
         maps = most_active_maps(top, args.maps or len(top.values))
         for start in range(0, len(maps), SHEET):

@@ -379,7 +379,10 @@ USES = {
     "resize": (["evaluate", "{net}", "{images}/validation", "--resize", "10"], "--resize is 10, expected at least the crop"),
     "maps": (["visualize", "{net}", "{images}/validation", "--maps", "-1"], "--maps is -1, expected a whole number from 0"),
     "unknown layer": (["visualize", "{net}", "{images}/validation", "--layers", "conv9"], "layer is 'conv9', expected one of"),
-    "file for a folder": (["visualize", "{net}", "{images}/validation", "--out", "{net}"], "could not write the file"),
+    "file for a folder": (
+        ["visualize", "{net}", "{images}/validation", "--out", "{net}"],
+        "a file, expected a folder",
+    ),
     "resumed with others": (["train", "{images}/three", "{images}/three", "--resume", "{net}"], "the images have 3 classes"),
 }
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npzf.storage.atomic import atomic_write_bytes
+from npzf.storage.output import NAME
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +56,7 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     if Path(path).suffix.lower() != ".png":
         raise ValueError(f"path is {path}, expected a name that ends in .png")
     file = io.BytesIO()
-    figure.savefig(file, format="png", bbox_inches="tight", pad_inches=0.06)
+    figure.savefig(file, format="png", bbox_inches="tight", pad_inches=0.06, metadata={"Software": NAME})
     return atomic_write_bytes(path, file.getvalue())
 
 

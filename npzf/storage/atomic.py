@@ -8,7 +8,7 @@ import io
 import os
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +23,20 @@ LONGEST = 200  # bytes of the name of a file in that of its temporary one
 _tidied: set[str] = set()  # folders in which this process has looked for leftovers
 
 
+class _Writing:
+    before: Callable[[Path], object] | None = None
+
+
+@contextlib.contextmanager
+def before_writing(check: Callable[[Path], object]) -> Iterator[None]:
+    """Has check called with the path of each file that is to be written within; what it raises leaves the file as it was."""
+    _Writing.before, earlier = check, _Writing.before
+    try:
+        yield
+    finally:
+        _Writing.before = earlier
+
+
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """A new binary file that takes the place of path, at once, when the block ends without an error.
@@ -32,6 +46,8 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     processes have left in the folder is removed the first time. OSError, in one line, naming path.
     """
     path = Path(path)
+    if _Writing.before:
+        _Writing.before(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if (folder := os.path.abspath(path.parent)) not in _tidied:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from npzf.render.pictures import MID_GREY, downscale, enlarge, grid, pad_to, to_grey_robust
 from npzf.storage.atomic import atomic_write_bytes
+from npzf.storage.output import EXIF
 
 GROUP = 16  # maps that share their sheets
 THUMBNAILS = 4  # of them in a row of the sheet of thumbnails
@@ -61,6 +62,6 @@ def write_group(
     thumbnails = [first[k : k + THUMBNAILS] for k in range(0, len(first), THUMBNAILS)]
     for kind, rows, columns in zip(KINDS, (projected, beside, thumbnails), (count, count, THUMBNAILS), strict=True):
         file = io.BytesIO()
-        Image.fromarray(sheet(rows, columns, side)).save(file, "WEBP", lossless=field <= EXACT, quality=80, method=2)
+        Image.fromarray(sheet(rows, columns, side)).save(file, "WEBP", lossless=field <= EXACT, quality=80, method=2, exif=EXIF)
         atomic_write_bytes(Path(folder) / f"{stem}-{kind}.webp", file.getvalue())
     return [[scale for _, scale in block] for block in grey]

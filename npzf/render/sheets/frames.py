@@ -11,8 +11,12 @@ import numpy as np
 from PIL import Image
 
 from npzf.storage.atomic import atomic_write_bytes
+from npzf.storage.output import EXIF, NAME
 
-OPTIONS: dict[str, dict[str, Any]] = {"webp": {"lossless": True, "method": 2}, "gif": {"optimize": False}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "webp": {"lossless": True, "method": 2, "exif": EXIF},
+    "gif": {"optimize": False, "comment": NAME},
+}
 
 
 def write_frames(frames: Sequence[np.ndarray], path: str | Path, times: Sequence[int]) -> Path:

@@ -1,0 +1,96 @@
+"""What the scripts write: their own earlier outputs are replaced, and named; whatever else is there stays as it is."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from cli_options import some
+
+from npzf.storage.atomic import before_writing
+from npzf.storage.output import check_output
+
+OF_A_RUN = ("checkpoint.h5", "best.h5", "log.csv", "unfinished.h5", "results.json")  # go on, or are guarded, by themselves
+NAMED = 5  # files that are named when they have been replaced
+
+
+class OutFile(str):
+    """The name of a file to be written."""
+
+
+class OutFolder(str):
+    """The name of a folder to write to."""
+
+
+def out_file(text: str) -> OutFile:
+    """What the name of a file to be written is read with."""
+    return OutFile(some(text))
+
+
+def out_folder(text: str) -> OutFolder:
+    """What the name of a folder to write to is read with."""
+    return OutFolder(some(text))
+
+
+@contextlib.contextmanager
+def outputs(args: argparse.Namespace) -> Iterator[None]:
+    """Checks the outputs that the options name, and within, each file that is written there; prints what was replaced.
+
+    ValueError or OSError, in one line, before anything is replaced: for a file that is also read, and for one that npzf has not
+    written.
+    """
+    outs = {f"--{name}": value for name, value in vars(args).items() if isinstance(value, OutFile | OutFolder)}
+    for option, out in outs.items():
+        check(option, out, inputs(args))
+    places = [os.path.abspath(out) for out in outs.values()]
+    written, replaced = set(), []
+
+    def before(path: Path) -> None:
+        where = os.path.abspath(path)
+        ours = any(where in (place, f"{place}.data") or where.startswith(os.path.join(place, "")) for place in places)
+        if ours and where not in written and path.name not in OF_A_RUN and path.parent.name != "epochs":
+            if check_output(path):
+                replaced.append(path)
+            written.add(where)
+
+    try:
+        with before_writing(before):
+            yield
+    finally:
+        if replaced:
+            print(replacement(replaced))
+
+
+def check(option: str, out: str, read: list[str]) -> None:
+    """The error of `outputs`, unless the output can be written."""
+    if isinstance(out, OutFolder):
+        if os.path.lexists(out) and not os.path.isdir(out):
+            raise NotADirectoryError(f"{option} is {out}, a file, expected a folder to write to")
+        return
+    for path in read:
+        if os.path.exists(out) and os.path.exists(path) and os.path.samefile(out, path):
+            raise ValueError(f"{option} is {out}, which is also read: expected another file")
+    check_output(out, option)
+
+
+def claim(folder: str | Path, *names: str) -> None:
+    """NotOurs, before the work is done, if one of these files of a folder is there and was not written by npzf."""
+    for name in names:
+        check_output(Path(folder) / name)
+
+
+def inputs(args: argparse.Namespace) -> list[str]:
+    """The names on the command line of what may be read."""
+    values = [value if isinstance(value, list) else [value] for value in vars(args).values()]
+    return [one for value in values for one in value if isinstance(one, str) and not isinstance(one, OutFile | OutFolder)]
+
+
+def replacement(paths: list[Path]) -> str:
+    """One line for all files that have been replaced."""
+    if len(paths) == 1:
+        return f"replaced {paths[0]}, an earlier output"
+    names = ", ".join(path.name for path in paths[:NAMED]) + (", ..." if len(paths) > NAMED else "")
+    return f"replaced {len(paths)} earlier outputs in {os.path.commonpath([path.parent for path in paths]) or '.'}: {names}"
