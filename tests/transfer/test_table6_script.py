@@ -241,8 +241,6 @@ REFUSED = {
     "nothing but zebras": (all_zebras, [], "list train has no image without 'zebra' that counts"),
     "tested on training images": (same_image, [], "list val has 1 images of train, one is 2008_003; expected others"),
     "a list twice": (None, ["--train", "more", "train", "more"], "list more has 8 images of more, one is 2008_010"),
-    "no c": (None, ["--c", 1, 0], "--c is 0, expected a number above 0"),
-    "nan": (None, ["--c", "nan"], "--c is nan"),
     "no overlap": (None, ["--without", "none.csv"], r"none\.csv does not exist, expected a \.csv file that npzf overlap"),
     "no layer": (None, ["--layers", "conv9"], "--layers has 'conv9'"),
     "name": (a_name_with_a_space, [], "class_name is 'tram car', expected a name without spaces"),
