@@ -7,9 +7,11 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from npzf.backend import to_numpy
 from npzf.interop.builder import NetBuilder
 from npzf.interop.node_rows import SizeError, Value
 from npzf.network import Network
+from npzf.storage.reader import all_finite
 
 IMAGENET = 224  # the side of images that most nets for ImageNet take
 LARGEST = 512
@@ -54,7 +56,11 @@ def checked_shape(input_shape: Any) -> tuple[int, int, int]:
 
 def _built(build: Build, channels: int, height: int, width: int) -> Network:
     builder = NetBuilder((channels, height, width))
-    return builder.network(build(builder))
+    net = builder.network(build(builder))
+    for name, value in net.parameters.items():
+        if not all_finite(to_numpy(value)):
+            raise ValueError(f"parameter {name} has NaN or infinite numbers, expected finite ones")
+    return net
 
 
 def _fits(build: Build, channels: int, side: int) -> bool:

@@ -48,7 +48,7 @@ def test_what_is_no_model_ends_in_one_line(tmp_path, content):
 
 def test_a_missing_file_and_a_folder_end_in_one_line(tmp_path):
     assert line(tmp_path / "no.onnx", FileNotFoundError) == f"{tmp_path / 'no.onnx'} does not exist, expected an ONNX model"
-    assert line(tmp_path, FileNotFoundError) == f"{tmp_path} is not a file, expected an ONNX model"
+    assert line(tmp_path, IsADirectoryError) == f"{tmp_path} is a folder, expected an ONNX model"
 
 
 def test_a_truncated_file_ends_in_one_line_or_lacks_nothing():

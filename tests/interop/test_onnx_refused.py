@@ -179,7 +179,7 @@ REFUSED = {
     "output of the net is its input": model(node("Identity", "x")),
     "its opset is [99], expected one of 1 to": model(RELU, opset=99),
     "its opset is None, expected one of 1 to": without_opset(),
-    "makes a constant of more than 268435456 numbers, expected fewer": model(
+    "makes a constant of more than 134217728 numbers, expected fewer": model(
         node("ConstantOfShape", "s", gives="c"), node("Add", "x", "c"), s=np.int64([2**20, 2**20])
     ),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -12,6 +13,12 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
+
+from npzf.interop.onnx.wire import check_fields, check_nodes
+from npzf.interop.weights.limits import most_bytes
+from npzf.storage.regular import open_regular, read_regular
+
+MOST = 2**31  # bytes of a model: protobuf's own limit
 
 NUMBERS = {
     getattr(TensorProto, name)
@@ -39,16 +46,13 @@ class OnnxFile:
         else:
             path = Path(source)
             self.label, self.folder = str(path), path.parent
-            if not path.is_file():
-                raise FileNotFoundError(
-                    f"{path} {'is not a file' if path.exists() else 'does not exist'}, expected an ONNX model"
-                )
-            self.model = self._parse(path.read_bytes())
+            self.model = self._parse(read_regular(path, MOST, "an ONNX model"))
         if not self.model.graph.node:
             raise ValueError(f"{self.label}: no node is in it, expected an ONNX model")
-        for tensor in _tensors(self.model):
-            if tensor.data_location == TensorProto.EXTERNAL:
-                self._place(tensor)
+        check_nodes(self.model)
+        apart = {self._place(tensor)[0] for tensor in _tensors(self.model) if tensor.data_location == TensorProto.EXTERNAL}
+        sizes = [self.model.ByteSize(), *(path.stat().st_size for path in apart if path.is_file())]
+        self.most = self.rest = most_bytes(sum(sizes))  # bytes that its tensors may take: many may name the same numbers
 
     def array(self, tensor: TensorProto) -> np.ndarray:
         """The numbers of a tensor, half precisions as float32; ValueError if they are missing, too few, or of no known type."""
@@ -59,19 +63,26 @@ class OnnxFile:
             raise ValueError(f"{what} holds {kind}, expected floating-point numbers or integers")
         if min(shape, default=0) < 0:
             raise ValueError(f"{what} has shape {shape}, expected no negative side")
+        half = tensor.data_type in (TensorProto.FLOAT16, TensorProto.BFLOAT16)
+        self.rest -= math.prod(shape) * (4 if half else helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
+        if self.rest < 0:
+            raise ValueError(f"{what} and those before it take more than {self.most:,} bytes, expected less from these files")
         try:
             outside = tensor.data_location == TensorProto.EXTERNAL
             array = self._external(tensor) if outside else numpy_helper.to_array(tensor)
-        except (TypeError, ValueError, OverflowError) as error:
-            reason = " ".join(str(error).split())
+        except (TypeError, ValueError, OverflowError, MemoryError, OSError, RuntimeError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise ValueError(f"{what} {shape} cannot be read ({reason})") from None
-        half = tensor.data_type in (TensorProto.FLOAT16, TensorProto.BFLOAT16)
         return array.astype(np.float32) if half else array
 
     def _parse(self, data: bytes) -> onnx.ModelProto:
         try:
+            check_fields(data)
+        except ValueError as error:
+            raise ValueError(f"{self.label}: {error}") from None
+        try:
             return onnx.load_model_from_string(data)
-        except (DecodeError, ValueError, RuntimeError) as error:
+        except (DecodeError, ValueError, RuntimeError, MemoryError) as error:
             size = f"{len(data):,} bytes"
             raise ValueError(f"{self.label}: not ONNX, or damaged ({size}), expected an ONNX model") from error
 
@@ -98,13 +109,14 @@ class OnnxFile:
         path, offset, length = self._place(tensor)
         dtype, count = helper.tensor_dtype_to_np_dtype(tensor.data_type), math.prod(tensor.dims)
         needed = count * dtype.itemsize
-        if not path.is_file():
-            raise ValueError(f"{path} is missing")
         if length is not None and length != needed:
             raise ValueError(f"{length} bytes are given for it, expected {needed}")
-        if path.stat().st_size < offset + needed:
-            raise ValueError(f"{path} has {path.stat().st_size} bytes, expected at least {offset + needed}")
-        return np.fromfile(path, dtype, count, offset=offset).reshape(tensor.dims)
+        if not path.exists():
+            raise ValueError(f"{path} is missing")
+        with open_regular(path, "its numbers") as file:
+            if (size := os.fstat(file.fileno()).st_size) < offset + needed:
+                raise ValueError(f"{path} has {size} bytes, expected at least {offset + needed}")
+            return np.fromfile(file, dtype, count, offset=offset).reshape(tensor.dims)
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[TensorProto]:

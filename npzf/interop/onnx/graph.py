@@ -21,6 +21,7 @@ from npzf.interop.onnx.step import ANY_BATCH, Argument, ChannelsLast, Squares, S
 
 IMAGES = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 OURS = ("", "ai.onnx")
+MOST_MADE = 2**29 + 2**28  # bytes of all constants that are computed from others
 
 
 class OnnxGraph:
@@ -50,6 +51,7 @@ class OnnxGraph:
         self.shape = (sides[2], *sides[:2]) if self.channels_last else tuple(sides)
         self._refuse_unknown(set(stored))
         self.constants: dict[str, np.ndarray] = {name: file.array(tensor) for name, tensor in stored.items()}
+        self.made = 0  # bytes
         for node in self.nodes:
             self._evaluate_constant(node)
 
@@ -117,9 +119,13 @@ class OnnxGraph:
             if node.op_type == "Constant" and [attribute.name for attribute in node.attribute] == ["value"]:
                 results = [self.file.array(node.attribute[0].t)]
             else:
-                results = evaluate(node, [self.constants[name] if name else None for name in node.input], self.opset)
+                given = [self.constants[name] if name else None for name in node.input]
+                results = evaluate(node, given, self.opset)
+                self.made += sum(_memory(array, given) for array in results)
         except ValueError as error:
             raise ValueError(f"node {name_of(node)!r} {_line(error)}") from error
+        if self.made > MOST_MADE:
+            raise ValueError(f"node {name_of(node)!r} and those before it make constants of more than {MOST_MADE:,} bytes")
         self.constants.update(zip(node.output, results, strict=False))
 
     def _refuse_unknown(self, fixed: set[str]) -> None:
@@ -137,6 +143,12 @@ class OnnxGraph:
             more = [name for name in node.output[1:] if name in used or name == self.output]
             if more and not chosen:
                 raise ValueError(f"node {name_of(node)!r} gives {more[0]!r} too, expected its first output alone to be used")
+
+
+def _memory(array: np.ndarray, given: Iterable[np.ndarray | None]) -> int:
+    """Bytes that a constant takes beside those that it is made of: none for a view."""
+    view = any(other is not None and np.may_share_memory(array, other) for other in given)
+    return 0 if view or 0 in array.strides else array.nbytes
 
 
 def name_of(node: onnx.NodeProto) -> str:

@@ -39,8 +39,8 @@ def read_model(path: str | Path | bytes | onnx.ModelProto, input_shape: Sequence
         net = build_network(graph.build, channels, input_shape)
         classes, mean, std = (metadata(file.model, key) for key in ("classes", "mean", "std"))
         _read_metadata(net, classes, mean, std)
-    except ValueError as error:
-        raise ValueError(f"{file.label}: {' '.join(str(error).split())}") from error
+    except (ValueError, ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError) as error:
+        raise ValueError(f"{file.label}: {' '.join(str(error).split()) or type(error).__name__}") from error
     return net, mean is not None or std is not None
 
 
@@ -56,5 +56,7 @@ def _read_metadata(net: Network, classes: Any, mean: Any, std: Any) -> None:
             numbers = None if mean is None else np.array(mean, np.float64)
             net.preprocessing = Preprocessing(numbers, 1.0 if std is None else np.array(std, np.float64))
             net.preprocessing.check(net.input_shape)
-        except (TypeError, ValueError) as error:
+            if not all(np.isfinite(given).all() for given in (net.preprocessing.std, numbers) if given is not None):
+                raise ValueError("they are not finite")
+        except (TypeError, ValueError, ArithmeticError) as error:
             raise ValueError(f"npzf.mean or npzf.std in its metadata cannot be used ({error})") from error
