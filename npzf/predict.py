@@ -47,34 +47,40 @@ def features(
     return {name: rows[name] for name in layers}
 
 
-def probabilities(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
+def probabilities(net: Network, batches: Iterable[Batch], *, finite: bool = False) -> Iterator[Batch]:
     """(probabilities (n, classes), targets, indices (n,)) of each batch, for sets of any size.
 
-    If a batch has several crops of each image, one after the other, theirs are averaged (section 5.1). ValueError if the net's
-    output is not one number a class.
+    If a batch has several crops of each image, one after the other, theirs are averaged (section 5.1). finite: ArithmeticError
+    for scores that are infinite or NaN. ValueError if the net's output is not one number a class.
     """
-    return _probabilities(net, prefetch_to_device(batches, net.device))
+    return _probabilities(net, prefetch_to_device(batches, net.device), finite)
 
 
-def class_scores(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
-    """(scores before the softmax (n, classes), targets, indices (n,)) of each batch; crops and errors as for probabilities."""
-    for scores, targets, indices in _scores(net, prefetch_to_device(batches, net.device)):
+def class_scores(net: Network, batches: Iterable[Batch], *, finite: bool = False) -> Iterator[Batch]:
+    """(scores before the softmax (n, classes), targets, indices (n,)) of each batch; the rest as for probabilities."""
+    for scores, targets, indices in _scores(net, prefetch_to_device(batches, net.device), finite):
         yield _mean_of_crops(scores, indices), targets, indices
 
 
-def _probabilities(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
+def _probabilities(net: Network, batches: Iterable[Batch], finite: bool = False) -> Iterator[Batch]:
     """probabilities, for batches on the net's device."""
-    for scores, targets, indices in _scores(net, batches):
+    for scores, targets, indices in _scores(net, batches, finite):
         yield _mean_of_crops(softmax(scores), indices), targets, indices
 
 
-def _scores(net: Network, batches: Iterable[Batch]) -> Iterator[Batch]:
+def _scores(net: Network, batches: Iterable[Batch], finite: bool) -> Iterator[Batch]:
     """The scores of every crop, (crops, classes), with targets and indices, for batches on the net's device."""
     shape = net.shapes[net.scores_name]  # of the scores before a softmax, whether or not the net ends in one
     if len(shape) != 1:
         raise ValueError(f"output of the net, {net.output_name!r}, has shape {shape}, expected (classes,)")
     for x, targets, indices in batches:
-        yield to_numpy(net.forward(x, upto=net.scores_name)), targets, indices
+        scores = to_numpy(net.forward(x, upto=net.scores_name))
+        if finite and not np.isfinite(scores).all():
+            first = int((~np.isfinite(scores)).any(1).argmax()) * len(indices) // len(scores)  # crops of an image are neighbours
+            raise ArithmeticError(
+                f"scores of image {indices[first]} are not finite, expected numbers: the net is damaged or diverged"
+            )
+        yield scores, targets, indices
 
 
 def _mean_of_crops(y: np.ndarray, indices: np.ndarray) -> np.ndarray:

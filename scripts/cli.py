@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,7 @@ from npzf.data import resized_side as default_side
 from npzf.interop.inputs import CHANNELS, RANGES
 from npzf.interop.net_files import ARCHITECTURES, NetOptions, read_net
 from npzf.interop.ready_nets import READY
+from npzf.sweep import stopping
 from npzf.text import one_line
 
 EMBEDDED = "embedded"
@@ -60,7 +62,10 @@ def parser(name: str, description: str, example: str) -> argparse.ArgumentParser
 
 
 def run(main: Callable[[argparse.Namespace], None], options: argparse.ArgumentParser) -> None:
-    """Parses the command line, prints the device, runs main; errors that name their cause become one line and exit status 2."""
+    """Parses the command line, prints the device, runs main; errors that name their cause become one line and exit status 2.
+
+    SIGINT, SIGTERM and SIGHUP end it with 130, 143 and 129, after one line that says where.
+    """
     with shown():
         run_shown(main, options)
 
@@ -79,14 +84,14 @@ def run_shown(main: Callable[[argparse.Namespace], None], options: argparse.Argu
         if args.pixel_limit is not None:
             set_pixel_limit(args.pixel_limit)
         print(describe(args.device), flush=True)
-        with outputs(args):
+        with stopping(), outputs(args):
             main(args)
     except (ValueError, OSError, ArithmeticError, MemoryError, ImportError, CudaError) as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         print(str(interrupt) or "interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(128 + getattr(interrupt, "number", signal.SIGINT))
 
 
 # Options, in the order in which commands take them: the net first, then images.

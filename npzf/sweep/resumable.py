@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from npzf.backend import prefetch_to_device
 from npzf.data import Batch, Batches, ImageSet, SquareImages, evaluation_batches
-from npzf.sweep.signals import Signals
+from npzf.sweep.signals import Signals, Stopped
 from npzf.sweep.state_file import Accumulator, StateFile, Store
 
 SAVE_INTERVAL = 60.0  # seconds between two states that are stored
@@ -25,8 +25,8 @@ def sweep(
 ) -> None:
     """Calls accumulator.add(x, targets, indices) for all batches of the images, as evaluation_batches makes them.
 
-    state_file: a file with which an interrupted sweep resumes at the next image. It is written every minute and on SIGINT or
-    SIGTERM, which then raises KeyboardInterrupt, and stays when the sweep is done: whoever named it removes it. ValueError if
+    state_file: a file with which an interrupted sweep resumes at the next image. It is written every minute and on SIGINT,
+    SIGTERM or SIGHUP, which then raises Stopped, and stays when the sweep is done: whoever named it removes it. ValueError if
     there are no images, if the file is of another net, image set or choice, or if batches that are not Batches have one. A Store
     is a place of another kind to do the same.
     """
@@ -52,11 +52,11 @@ def sweep(
                 saved, saved_at = done, time.monotonic()
             if signals.received:
                 advice = "; the same command goes on from there" if file else ""
-                raise KeyboardInterrupt(f"stopped after {done} images{advice}")
+                raise Stopped(f"stopped after {done} images{advice}", signals.received)
+        if file and done > saved:
+            file.save(done)
     if not done:
         raise ValueError("number of images is 0, expected at least one")
-    if file and done > saved:
-        file.save(done)
 
 
 def _store(state_file: str | Path | Store | None, accumulator: Accumulator, batches: Batches | None) -> Store | None:

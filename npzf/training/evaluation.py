@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +23,19 @@ class Score:
     images: int
 
 
-def evaluate(net: Network, images: ImageSet | SquareImages, crops: int = 1, batch: int = 128, loss: str = "softmax") -> Score:
+def evaluate(
+    net: Network,
+    images: ImageSet | SquareImages,
+    crops: int = 1,
+    batch: int = 128,
+    loss: str = "softmax",
+    after_batch: Callable[[], object] | None = None,
+) -> Score:
     """The net's score on these images; those that cannot be decoded are left out.
 
     crops: 1, the centre, or 10, corners and centre, mirrored, whose probabilities are averaged; batch: crops in one forward pass.
-    loss: "softmax", or "hinge", for which scores are averaged. ValueError for another number of crops or loss, for several labels
+    loss: "softmax", or "hinge", for which scores are averaged. after_batch: is called after each; what it raises ends the
+    evaluation. ArithmeticError if scores are infinite or NaN. ValueError for another number of crops or loss, for several labels
     an image (evaluate_labels), or if a target is not one of the net's classes.
     """
     resized = fit_to_net(net, images)
@@ -34,7 +43,7 @@ def evaluate(net: Network, images: ImageSet | SquareImages, crops: int = 1, batc
     check_loss(loss, resized.source)
     batches = evaluation_crops(net, resized, crops, batch)
     total, wrong, wrong5, count = 0.0, 0, 0, 0
-    for y, targets, _ in (probabilities if loss == "softmax" else class_scores)(net, batches):
+    for y, targets, _ in (probabilities if loss == "softmax" else class_scores)(net, batches, finite=True):
         if targets.max() >= y.shape[1]:
             raise ValueError(f"targets run to {targets.max()}, expected below {y.shape[1]}, the net's number of classes")
         order = np.argsort(-y, axis=1, kind="stable")  # ties: the first class, as in argmax
@@ -44,6 +53,8 @@ def evaluate(net: Network, images: ImageSet | SquareImages, crops: int = 1, batc
         else:
             total += loss_and_gradient(loss, y, targets)[0] * len(y)
         wrong, wrong5, count = wrong + int((rank >= 1).sum()), wrong5 + int((rank >= 5).sum()), count + len(y)
+        if after_batch:
+            after_batch()
     if not count:
         raise ValueError("number of images is 0, expected at least one")
     return Score(total / count, 100 * wrong / count, 100 * wrong5 / count, count)

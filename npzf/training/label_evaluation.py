@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,24 +28,28 @@ class LabelScore:
 
 
 def evaluate_labels(
-    net: Network, images: ImageSet | SquareImages, crops: int = 1, batch: int = 128, loss: str = "binary"
+    net: Network,
+    images: ImageSet | SquareImages,
+    crops: int = 1,
+    batch: int = 128,
+    loss: str = "binary",
+    after_batch: Callable[[], object] | None = None,
 ) -> LabelScore:
     """The net's score on images with several labels; images that cannot be decoded and difficult labels are left out.
 
-    crops: 1, or 10, whose scores are averaged; batch: crops in one forward pass; loss: "binary" or "hinge". ValueError, before
-    any work, for another number of crops, loss or targets, and for a class without a positive image.
+    crops: 1, or 10, whose scores are averaged; batch: crops in one forward pass; loss: "binary" or "hinge"; after_batch: as for
+    evaluate. ArithmeticError if scores are infinite or NaN. ValueError, before any work, for another number of crops, loss or
+    targets, and for a class without a positive image.
     """
     from npzf.transfer.average_precision import mean_average_precision  # here: transfer builds on training
 
     resized = fit_to_net(net, images)
     check_labels(resized.source)
     check_loss(loss, resized.source)
-    found, kept = _scores(net, resized, crops, batch)
+    found, kept = _scores(net, resized, crops, batch, after_batch)
     targets, counted = resized.source.targets[kept].astype(bool), counted_labels(resized.source)
     counted = np.ones(targets.shape, bool) if counted is None else counted[kept]
     mean_loss, _ = loss_and_gradient(loss, found, targets, counted)
-    if np.isnan(found).any():  # a net that gives no numbers is not right
-        return LabelScore(math.nan, 100.0, (0.0,) * found.shape[1], len(found))
     mean, each = mean_average_precision(found, targets, ignored=~counted)
     return LabelScore(mean_loss, 100 - 100 * mean, tuple(each.tolist()), len(found))
 
@@ -63,9 +67,15 @@ def check_labels(images: ImageSet) -> None:
         raise ValueError(f"class {name!r} has no positive image, expected at least one for its average precision")
 
 
-def _scores(net: Network, images: SquareImages, crops: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
+def _scores(
+    net: Network, images: SquareImages, crops: int, batch: int, after_batch: Callable[[], object] | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Scores (n, classes), the mean of those of an image's crops, and indices (n,), of the images that can be decoded."""
-    batches = [(scores, indices) for scores, _, indices in class_scores(net, evaluation_crops(net, images, crops, batch))]
+    batches = []
+    for found, _, indices in class_scores(net, evaluation_crops(net, images, crops, batch), finite=True):
+        batches.append((found, indices))
+        if after_batch:
+            after_batch()
     if not batches:
         raise ValueError("number of images is 0, expected at least one")
     scores, kept = zip(*batches, strict=True)

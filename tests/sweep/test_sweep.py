@@ -52,7 +52,7 @@ def equal(found, expected):
 
 
 @pytest.mark.parametrize("study", STUDIES)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("at", [0, 13, IMAGES - 1])
 def test_interrupted_and_taken_up_again(study, number, at, tmp_path):
     file = tmp_path / "new" / "unfinished.h5"

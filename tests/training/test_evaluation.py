@@ -66,11 +66,29 @@ def test_of_equal_probabilities_the_first_is_the_answer():
     assert [score([[0] * 7], [label]).top5_error for label in range(7)] == [0, 0, 0, 0, 0, 100, 100]
 
 
-def test_a_net_that_gives_no_numbers_is_not_right():
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("crops", [1, 10])
+@pytest.mark.parametrize("loss", ["softmax", "hinge"])
+def test_a_net_that_gives_no_numbers_has_no_score(number, crops, loss):
+    """Even where the probabilities would be numbers: those of -infinity are 0."""
     net = reader(3)
-    net.parameters["fc/bias"][...] = np.nan
-    found = evaluate(net, SquareImages(ScoredImages(np.zeros((3, 3)), [0, 1, 2]), 4))
-    assert math.isnan(found.loss) and found.error > 50
+    net.parameters["fc/bias"][1] = number
+    with pytest.raises(ArithmeticError, match="scores of image 0 are not finite, expected numbers") as caught:
+        evaluate(net, SquareImages(ScoredImages(np.zeros((3, 3)), [0, 1, 2]), 4), crops, loss=loss)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_called_after_each_batch_may_end_it():
+    images, calls = SquareImages(ScoredImages(np.zeros((5, 3)), [0, 1, 2, 0, 1]), 4), []
+
+    def second():
+        calls.append(len(calls))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(reader(3), images, batch=2, after_batch=second)
+    assert calls == [0, 1]
 
 
 def test_a_loss_is_a_number_even_where_the_label_is_impossible():

@@ -1,7 +1,5 @@
 """Average precisions of a net on images with several labels: by the arrays' own functions, and what is refused."""
 
-import math
-
 import numpy as np
 import pytest
 from assertions import normal
@@ -63,11 +61,20 @@ def test_undecodable_images_are_left_out():
     assert found.loss == pytest.approx(expected.loss, rel=1e-12)
 
 
-def test_no_numbers_are_the_worst_score():
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_net_that_gives_no_numbers_has_no_score(number):
     net = tiny()
-    net.parameters["fc3/bias"][1] = np.nan
-    found = evaluate_labels(net, labelled())
-    assert math.isnan(found.loss) and found.error == 100
+    net.parameters["fc3/bias"][1] = number
+    with pytest.raises(ArithmeticError, match="scores of image 0 are not finite, expected numbers"):
+        evaluate_labels(net, labelled())
+
+
+def test_what_is_called_after_each_batch_may_end_it():
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_labels(tiny(), labelled(), after_batch=stop)
 
 
 def test_the_hinge_of_one_class_an_image():
