@@ -14,6 +14,7 @@ from npzf.data.class_folders import ClassFolders
 from npzf.data.crops import centre_crop, random_crops, square, squashed, ten_crops, with_channels
 from npzf.data.decode import DecodeError, decode, pixel_limit, set_pixel_limit
 from npzf.data.embedded import embedded_images
+from npzf.data.identity import image_digest
 from npzf.data.image_files import ImageFiles, file_stamps
 from npzf.data.image_folder import ImageFolder
 from npzf.data.net_input import check_takes_images, evaluation_batches, fit_to_net, resized_side
@@ -49,6 +50,7 @@ __all__ = [
     "evaluation_batches",
     "file_stamps",
     "fit_to_net",
+    "image_digest",
     "is_voc_folder",
     "mean_image",
     "one_class_each",
