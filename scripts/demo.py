@@ -1,7 +1,7 @@
 """Trains a small ZFNet on the embedded images and draws what it has learned, in three minutes.
 
 Writes OUT/index.html, a page that is complete in itself, its pictures beside it, and what training leaves: best.h5,
-checkpoint.h5 and log.csv.
+checkpoint.h5, previous.h5 and log.csv. A folder with another run's files is refused, an earlier demo's is replaced.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from npzf.render import (
     write_page,
 )
 from npzf.studies import Evolution, TopActivations, occlusion_map, projections_and_patches, top_activations
-from npzf.training import Trainer, TrainingConfig, evaluate
+from npzf.training import RunFolder, Trainer, TrainingConfig, evaluate
 
 SIZE, RESIZE = 96, 112  # pixels
 # Decay clears away the noise that filters begin as, so that the pictures show what was learned.
@@ -46,6 +46,13 @@ SURE = 0.9  # probability of the candidates, about: high, but it can still chang
 
 
 def main(args: argparse.Namespace) -> None:
+    with RunFolder(args.out, "demo") as folder:
+        folder.begin(replaces="demo")
+        show(args, folder)
+
+
+def show(args: argparse.Namespace, folder: RunFolder) -> None:
+    """Trains, draws and writes the page."""
     start, out = time.perf_counter(), Path(args.out)
     claim(out, *PICTURES, "index.html")
     training, validation = (SquareImages(embedded_images(split), RESIZE) for split in ("train", "validation"))
@@ -60,7 +67,7 @@ def main(args: argparse.Namespace) -> None:
     print(f"training for {CONFIG.epochs} epochs (guessing is wrong in {100 - 100 / len(classes):.1f} %)", flush=True)
     evolution = Evolution(net, training, net.convolutions[1:])
     trainer = Trainer(net, training, validation, out, CONFIG)
-    trainer.run(lambda t: evolution.add(net, t.epoch) if t.epoch in EPOCHS else None)
+    trainer.run(lambda t: evolution.add(net, t.epoch) if t.epoch in EPOCHS else None, folder)
     net = cli.placed(npzf.load(out / "best.h5"), args)
     accuracy = 100 - evaluate(net, validation).error
     print(f"validation accuracy {accuracy:.1f} % with the best epoch's net; drawing", flush=True)

@@ -1,8 +1,11 @@
 """Section 3: trains a net on class folders, the embedded images, or PASCAL VOC's; section 5.2: goes on from a trained one.
 
-Writes OUT/checkpoint.h5, the state after every epoch, best.h5, the net of the lowest validation error, and log.csv; with --keep
-also the nets of some epochs, OUT/epochs/NNNN.h5, of which npzf evolution draws figure 4. An interrupted run saves its checkpoint
-and prints the command that resumes it.
+Writes OUT/checkpoint.h5, the state after every epoch, previous.h5, the one before it, best.h5, the net of the lowest validation
+error, and log.csv; with --keep also the nets of some epochs, OUT/epochs/NNNN.h5, of which npzf evolution draws figure 4. An
+interrupted run saves its checkpoint and prints the command that resumes it, as does one that has diverged.
+
+With --resume the run goes on as it began, with the same images; --epochs, --rate, --patience, --momentum, --decay, --filter-rms,
+--save-every, --threads, --device, --precision, --ops and --keep may be given anew.
 
 With --start the layers of a trained net are kept, with its preprocessing, and a new last layer is made for the classes of the
 images. --freeze keeps the lower layers as they are, which is fast; --rates has each of the others learn at its own pace.
@@ -12,21 +15,31 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import cli
 from cli_options import LARGEST, MOST, PIXELS, as_given, number, whole
+from cli_resuming import (
+    OF_SMALL_ZFNET,
+    OF_THE_NET,
+    given_options,
+    image_sets,
+    refuse_options,
+    resumed_folder,
+    resumed_trainer,
+    resuming_command,
+    typed,
+)
 
 import npzf
-from npzf.data import SquareImages, mean_image
+from npzf.data import mean_image
 from npzf.interop.inputs import input_words
 from npzf.interop.net_files import NetOptions, read_net
 from npzf.interop.ready_nets import READY
 from npzf.preprocessing import Preprocessing
 from npzf.studies.evolution import EPOCHS
-from npzf.text import shell_word
-from npzf.training import Trainer, TrainingConfig, check_classes, with_new_classes
+from npzf.sweep import Stopped
+from npzf.training import Diverged, RunFolder, Trainer, TrainingConfig, check_classes, with_new_classes
 from npzf.training.config import SCHEDULES
 from npzf.training.objectives import LOSSES
 from npzf.training.sgd import layer_rates
@@ -39,15 +52,26 @@ NETS: dict[str, Callable[..., npzf.Network]] = {
     "squeezenet": npzf.squeezenet,
     "vgg16": npzf.vgg16,
 }
-OF_SMALL_ZFNET = ("size", "maps", "fc_units", "dropout")  # its own options
+DEFAULT_NET = "small_zfnet"
 WITH_INIT = ("small_zfnet", "zfnet", "krizhevsky")  # nets whose initial weights can be chosen
 WITH_NORM = ("small_zfnet", "zfnet", "krizhevsky")  # nets with contrast normalisation
 
 
 def main(args: argparse.Namespace) -> None:
     keep = epochs_to_keep(args.keep)
-    trainer = resumed_trainer(args) if args.resume else new_trainer(args)
-    trainer.net.ops = args.ops
+    if args.resume:
+        given = given_options(parser())
+        with RunFolder(resumed_folder(args, given)) as folder:
+            folder.go_on()
+            train(args, keep, resumed_trainer(args, given), folder)
+    else:
+        with RunFolder(args.out) as folder:
+            folder.begin()  # refused, before any work, where another run lies
+            train(args, keep, new_trainer(args), folder)
+
+
+def train(args: argparse.Namespace, keep: list[int], trainer: Trainer, folder: RunFolder) -> None:
+    """Trains, and prints what is left of it, or how to go on."""
     print(trainer.net.summary())
     say_rates(trainer)
     print(f"training on {len(trainer.batches.images)} images, testing on {len(trainer.validation)}; writing to {trainer.folder}/")
@@ -55,27 +79,36 @@ def main(args: argparse.Namespace) -> None:
     try:
         if trainer.batch == 0:  # an earlier run may have ended between its checkpoint and the net to be kept
             keep_net(trainer, keep)
-        trainer.run(lambda t: keep_net(t, keep))
-    except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(
-            f"{stop}; go on with: {' '.join(map(shell_word, resuming_command(args, keep, trainer)))}"
-        ) from None
+        trainer.run(lambda t: keep_net(t, keep), folder)
+    except Stopped as stop:
+        go_on = f"go on with: {typed(resuming_command(args, keep, trainer))}"
+        raise Stopped(f"{stop}; {go_on}" if trainer.saved_at else str(stop), stop.number) from None
+    except Diverged as error:
+        if (good := trainer.good_path) is None:
+            raise
+        command = [*resuming_command(args, keep, trainer, good), "--rate", f"{trainer.sgd.rate / 10:g}"]
+        raise Diverged(f"{error}: {typed(command)}") from error
     cli.report_failures(trainer.batches.images, "training images")
     cli.report_failures(trainer.validation, "validation images")
-    nets = f", and {len(cli.epoch_files(trainer.folder))} nets in epochs" if keep else ""
-    print(f"done: {trainer.folder}/ has checkpoint.h5 (the last), best.h5 and log.csv{nets}")
+    print(f"done: {trainer.folder}/ has {', '.join(results(folder, keep))}")
+
+
+def results(folder: RunFolder, keep: list[int]) -> list[str]:
+    """What the folder has, in words."""
+    words = {"checkpoint.h5": "checkpoint.h5 (the last)", "previous.h5": "previous.h5 (the one before)"}
+    files = [words.get(name, name) for name in folder.files() if name != "epochs"]
+    return [*files, f"{len(cli.epoch_files(folder.path))} nets in epochs"] if keep else files
 
 
 def new_trainer(args: argparse.Namespace) -> Trainer:
     config = new_config(args)
+    if args.accept_changed_images:
+        raise ValueError("--accept-changed-images is given, expected it with --resume alone")
     classes = cli.image_set(args.train, "train").classes
-    checkpoint = Path(args.out) / "checkpoint.h5"
-    if checkpoint.exists():
-        raise ValueError(f"{args.out} has a checkpoint.h5 already: go on with --resume {checkpoint}, or name another --out")
     net = started_net(args, classes) if args.start else new_net(args, len(classes))
     net.classes = classes
     layer_rates(net, config.rates, config.freeze)  # a wrong name is known before the images are read
-    training, validation = image_sets(args, net)
+    training, validation = image_sets(args, net, args.resize)
     for images in (training, validation):
         check_classes(net, images, loss=args.loss)
     if not args.start:
@@ -83,8 +116,12 @@ def new_trainer(args: argparse.Namespace) -> Trainer:
         Preprocessing(std=std).check(net.input_shape)
         print("taking the mean of the training images")
         net.preprocessing = Preprocessing(mean_image(training, net.input_shape[:2]), std)
-    net.to(args.device, args.precision)
-    return Trainer(net, training, validation, args.out, config)
+    net.to(args.device, args.precision).ops = args.ops
+    trainer = Trainer(net, training, validation, args.out, config)
+    trainer.notes = {name: getattr(args, name) for name in OF_THE_NET}
+    if not args.start:
+        trainer.notes |= {"net": args.net or DEFAULT_NET, "size": net.input_shape[0]}
+    return trainer
 
 
 def new_config(args: argparse.Namespace) -> TrainingConfig:
@@ -154,18 +191,10 @@ def started_net(args: argparse.Namespace, classes: Sequence[str]) -> npzf.Networ
     return net
 
 
-def refuse_options(args: argparse.Namespace, names: Sequence[str], when: str) -> None:
-    """ValueError if one of these options is given."""
-    for name in names:
-        if (value := getattr(args, name)) is not None:
-            words = " ".join(map(str, value)) if isinstance(value, list) else value
-            raise ValueError(f"--{name.replace('_', '-')} is {words}, expected none {when}")
-
-
 def new_net(args: argparse.Namespace, classes: int) -> npzf.Network:
     refuse_options(args, ("upto", "mean", "range", "channels"), "without --start")
     options: dict[str, Any] = {"seed": args.seed}
-    net = args.net or "small_zfnet"
+    net = args.net or DEFAULT_NET
     small = {name: value for name in OF_SMALL_ZFNET if (value := getattr(args, name)) is not None}
     if small and net != "small_zfnet":
         raise ValueError(f"--net is {net}, expected small_zfnet with --{next(iter(small)).replace('_', '-')}")
@@ -186,17 +215,6 @@ def initial_weights(given: str) -> str | float:
     return given if given == "he" else number(0, LARGEST, above=True, other="he, or ")(given)
 
 
-def resumed_trainer(args: argparse.Namespace) -> Trainer:
-    options = "start", "upto", "freeze", "rates", "mean", "std", "range", "channels"
-    refuse_options(args, options, "with --resume, which goes on as the run began")
-    images = image_sets(args, npzf.load(args.resume))
-    trainer = Trainer.resume(args.resume, *images, args.epochs, args.device, args.precision)
-    print(f"going on with {args.resume} in epoch {trainer.epoch + 1}, batch {trainer.batch + 1}")
-    if trainer.config.schedule == "cosine" and args.epochs is not None:
-        print(f"the cosine is now one of {args.epochs} epochs: the rate goes on at {trainer.schedule.rate:g}")
-    return trainer
-
-
 def say_rates(trainer: Trainer) -> None:
     """Prints which layers are frozen, and which learn at a rate of their own."""
     rates = trainer.sgd.rates
@@ -206,23 +224,6 @@ def say_rates(trainer: Trainer) -> None:
         print(f"frozen: {' '.join(frozen)}")
     if own:
         print(f"times the rate: {', '.join(own)}")
-
-
-def resuming_command(args: argparse.Namespace, keep: list[int], trainer: Trainer) -> list[str]:
-    """What has to be typed to go on with the same results."""
-    command = ["npzf", "train", args.train, args.validation, "--resume", str(trainer.path)]
-    defaults = parser()
-    for name in ("resize", "threads", "device", "precision", "ops"):
-        if (value := getattr(args, name)) != defaults.get_default(name):
-            command += [f"--{name}", str(value)]
-    return [*command, "--keep", *map(str, keep)] if keep else command
-
-
-def image_sets(args: argparse.Namespace, net: npzf.Network) -> tuple[SquareImages, SquareImages]:
-    """The training and validation images, as squares for the net."""
-    pairs = ((args.train, "train"), (args.validation, "validation"))
-    training, validation = (cli.square_images(where, split, net, args.resize) for where, split in pairs)
-    return training, validation
 
 
 def epochs_to_keep(given: list[int] | None) -> list[int]:
@@ -249,7 +250,7 @@ def parser() -> argparse.ArgumentParser:
     made = cli.parser("train", __doc__, "photos/train photos/val --net zfnet --out runs/photos")
     cli.add_image_set(made, "train", labels=True)
     cli.add_image_set(made, "validation", labels=True)
-    made.add_argument("--net", choices=NETS, help="(default small_zfnet)")
+    made.add_argument("--net", choices=NETS, help=f"(default {DEFAULT_NET})")
     small = made.add_argument_group("small_zfnet")
     small.add_argument("--size", type=whole(1, PIXELS), help="side of its images in pixels (default 96)")
     small.add_argument(
@@ -320,7 +321,11 @@ def parser() -> argparse.ArgumentParser:
         "--rates", nargs="+", type=layer_rate, metavar="LAYER=X", help="layers whose rate is X times --rate; 0: stays as it is"
     )
     cli.add_fed(made, "; for small_zfnet 8, and what pixels less their mean are divided by in a net that begins")
-    made.add_argument("--resume", metavar="CHECKPOINT", help="checkpoint.h5 to go on with, in its own folder")
+    group = made.add_argument_group("a run that goes on")
+    group.add_argument("--resume", metavar="CHECKPOINT", help="checkpoint.h5 or previous.h5 to go on with, in its own folder")
+    group.add_argument(
+        "--accept-changed-images", action="store_true", help="go on even if the images are not those that the run began with"
+    )
     return made
 
 

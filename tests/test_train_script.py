@@ -138,9 +138,9 @@ ALONE = {
     "no net": (["--start", "{images}/none.h5"], "none.h5 does not exist"),
     "upto": (["--upto", "conv1"], "--upto is conv1, expected none without --start"),
     "mean": (["--mean", 1, 2, 3], "--mean is 1.0 2.0 3.0, expected none without --start"),
-    "freeze": (["--resume", "{images}/net.h5", "--freeze", "conv1"], "--freeze is conv1, expected none with --resume"),
-    "rates": (["--resume", "{images}/net.h5", "--rates", "fc8=1"], "--rates is fc8=1, expected none with --resume"),
-    "start": (["--resume", "{images}/net.h5", "--start", "alexnet"], "--start is alexnet, expected none with --resume"),
+    "resume": (["--resume", "{images}/net.h5"], "net.h5 is a network without training state, expected a checkpoint"),
+    "no checkpoint": (["--resume", "{images}/none/checkpoint.h5"], "none/checkpoint.h5 does not exist, expected a checkpoint"),
+    "accept": (["--accept-changed-images"], "--accept-changed-images is given, expected it with --resume alone"),
     "patience": (["--schedule", "cosine", "--patience", 3], "--schedule is cosine, expected plateau with --patience 3"),
     "init": (["--net", "alexnet", "--init", "he"], "--net is alexnet, expected one of small_zfnet, zfnet, krizhevsky with"),
     "norm": (["--net", "alexnet", "--norm", "local"], "--net is alexnet, expected one of small_zfnet, zfnet, krizhevsky with"),
@@ -152,4 +152,5 @@ ALONE = {
 @pytest.mark.parametrize(("options", "named"), ALONE.values(), ids=ALONE)
 def test_choices_that_do_not_go_together_are_refused(images, sets, tmp_path, options, named):
     given = [str(part).format(images=images) for part in options]
-    refuses(named, "train", *sets, *given, "--out", tmp_path / "out")
+    out = [] if "--resume" in given else ["--out", tmp_path / "out"]
+    refuses(named, "train", *sets, *given, *out)

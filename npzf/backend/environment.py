@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 
 import numpy as np
 
@@ -18,8 +19,22 @@ def describe(device: str = "cpu") -> str:
     """
     if device == "cuda":
         return f"device: {versions()}"
-    blas = ", ".join(_library(library) for library in threads.blas_libraries())
-    return f"device: CPU ({platform.machine()}), {threads.count()} threads, NumPy {np.__version__} with {blas or 'no BLAS'}"
+    return f"device: CPU ({platform.machine()}), {threads.count()} threads, NumPy {np.__version__} with {blas()}"
+
+
+def blas() -> str:
+    """The library that multiplies matrices, its version, and the kernels that it has chosen for this processor."""
+    return ", ".join(_library(library) for library in threads.blas_libraries()) or "no BLAS"
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _library(library: dict) -> str:

@@ -12,10 +12,6 @@ from npzf.training.objectives import check_loss
 log = logging.getLogger("npzf")
 
 
-class Diverged(ArithmeticError):
-    """The loss is NaN or infinite."""
-
-
 def check_classes(net: Network, images: SquareImages, subject: str = "the images have", loss: str = "softmax") -> None:
     """ValueError, beginning with the subject, unless the images' classes are the net's; and for targets not of this loss."""
     shape, classes = net.shapes[net.scores_name], images.source.classes

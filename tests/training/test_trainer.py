@@ -12,7 +12,7 @@ import npzf
 from npzf import layers
 from npzf.data import SquareImages
 from npzf.network import Network
-from npzf.training import Diverged, evaluate, trainer
+from npzf.training import Diverged, RunFolder, evaluate, trainer
 from npzf.training.checks import warn_if_at_chance
 
 
@@ -125,7 +125,9 @@ def test_a_loss_that_is_no_number_stops_and_the_last_checkpoint_stays(tmp_path, 
             yield (x * np.nan if number == 2 else x), labels, indices
 
     with pytest.raises(
-        Diverged, match=r"the loss in epoch 2, batch 3 is nan, expected a finite number: .* try a rate below 0\.02"
+        Diverged,
+        match=r"the loss in epoch 2, batch 3 is nan, expected a finite number of at most 1e\+06: .* \(the input is not finite\); "
+        r".*checkpoint.h5 is from before: go on with it at a rate below 0\.02",
     ) as caught:
         made.run(spoil)
     assert "\n" not in str(caught.value)
@@ -136,11 +138,14 @@ def test_a_loss_that_is_no_number_stops_and_the_last_checkpoint_stays(tmp_path, 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_rate_that_blows_the_net_up_stops_and_nothing_of_it_is_best(tmp_path, dtype):
-    """All in the only batch of an epoch: the loss before it is a number, the net after it is none."""
+    """All in the only batch of an epoch: the loss before it is a number, the net after it is none. The start stays."""
     made = make(tmp_path, net=tiny(dtype), rate=1e200, batch=30, filter_rms=None)
-    with pytest.raises(Diverged, match=r"the validation loss after epoch 1 is nan, expected a finite number"):
+    with pytest.raises(Diverged, match="validation after epoch 1: scores of image 0 are not finite"):
         made.run()
-    assert list(tmp_path.iterdir()) == []
+    assert RunFolder(tmp_path).files() == ["checkpoint.h5"]
+    again = resume(tmp_path, changes={"rate": 0.01})
+    again.run()
+    assert len(again.log_rows) == 3
 
 
 def test_a_net_that_only_guesses_is_warned_of_once_an_epoch(tmp_path, caplog):
