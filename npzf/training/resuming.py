@@ -60,7 +60,7 @@ def resume(
         words.append("the images are others than those that the run began with")
         if trainer.batch:  # which of them the epoch has had is not known
             words.append(f"epoch {trainer.epoch + 1} begins again")
-            trainer.batch, trainer.epoch_totals = 0, dict.fromkeys(trainer.epoch_totals, 0.0)
+            trainer.batch, trainer.epoch_totals = 0, dict.fromkeys(trainer.epoch_totals, 0)
     for line in words:
         log.info("from now on: %s", line)
     trainer.changed = bool(words) or path.name != CHECKPOINT

@@ -52,6 +52,9 @@ CONFIG = {field.name: OF_TYPE[str(field.type)] for field in fields(TrainingConfi
 BEST: dict[str, Check] = {"best": lambda value: finite(value) or value == math.inf}  # infinite before the first epoch's end
 PLATEAU = {field.name: whole if field.name in ("patience", "waited") else finite for field in fields(Plateau)} | BEST
 COSINE = {field.name: finite if field.name == "start" else whole for field in fields(Cosine)} | BEST
+COMPUTING = dict.fromkeys(("device", "precision", "ops", "processor", "blas", "npzf", "numpy", "h5py", "pillow"), text)
+COMPUTING |= {"threads": lambda value: whole(value) and value >= 1}
+SET = {"digest": text, "count": whole, "side": whole, "channels": whole, "squash": lambda value: isinstance(value, bool)}
 TOTALS = {"loss": finite, "wrong": finite, "images": whole, "seconds": finite}
 
 
@@ -62,6 +65,14 @@ def check_state(state: Any) -> None:
     cosine = state["config"].get("schedule") == "cosine"
     _check_part(state.get("schedule"), "schedule", COSINE if cosine else PLATEAU)
     _check_part(state.get("epoch_totals"), "epoch_totals", TOTALS)
+    if "images" not in state or "computing" not in state:
+        raise ValueError("it does not say which images it is of: an older npzf has written it; train the net again")
+    _check_part(state["computing"], "computing", COMPUTING)
+    _check_part(state["images"], "images", dict.fromkeys(("training", "validation"), lambda value: isinstance(value, dict)))
+    for name, images in state["images"].items():
+        _check_part(images, f"{name} images", SET)
+    if not isinstance(state.get("notes"), dict):
+        raise ValueError(f"notes are {shortened(state.get('notes'), 80)}, expected names with their values")
     rows = state.get("log_rows")
     if not isinstance(rows, list) or len(rows) != state["epoch"]:
         raise ValueError(f"log_rows are {shortened(rows, 80)}, expected one for each of {state['epoch']} epochs")
