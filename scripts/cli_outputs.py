@@ -13,7 +13,14 @@ from cli_options import some
 from npzf.storage.atomic import before_writing
 from npzf.storage.output import check_output
 
-OF_A_RUN = ("checkpoint.h5", "best.h5", "log.csv", "unfinished.h5", "results.json")  # go on, or are guarded, by themselves
+OF_A_RUN = (
+    "checkpoint.h5",
+    "previous.h5",
+    "best.h5",
+    "log.csv",
+    "unfinished.h5",
+    "results.json",
+)  # go on, or are guarded, by themselves
 NAMED = 5  # files that are named when they have been replaced
 
 
