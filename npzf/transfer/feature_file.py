@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from npzf.storage import hdf5
+from npzf.text import shortened
 
 KIND = "feature file"
 TYPES = ("<f4", "<f2")
@@ -34,13 +35,16 @@ class FeatureFile:
         self.path = Path(path)
         with hdf5.read(path, KIND) as file:
             self.identity = {key: file.text_attribute(key) for key in ("net", "images", "choice")}
-            self.description: dict[str, Any] = json.loads(file.text("description"))
+            self.description = _names(json.loads(file.text("description")), path, "description", None)
             self.decoded = file.array("decoded", [np.uint8], (None,)).astype(bool)
             count = len(self.decoded)
             self.names = tuple(name.decode(errors="surrogateescape") for name in file.texts("names", count).tolist())
             self.targets = file.array("targets")
-            self.classes: tuple[str, ...] = tuple(json.loads(file.text("classes")))
-            stored: dict[str, str] = json.loads(file.text("datasets"))
+            classes = json.loads(file.text("classes"))
+            if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+                raise ValueError(f"classes of {path} are no list of names, expected one")
+            self.classes: tuple[str, ...] = tuple(classes)
+            stored = _names(json.loads(file.text("datasets")), path, "datasets", str)
             self._arrays = {layer: file.mapped(f"features/{name}", TYPES) for layer, name in stored.items()}
             self._check(count)
         self.layers = tuple(self.description["layers"])
@@ -66,13 +70,18 @@ class FeatureFile:
 
     def _check(self, count: int) -> None:
         """ValueError where the parts of the file contradict each other."""
-        layers, shapes = self.description["layers"], {array.shape[:2] for array in self._arrays.values()}
-        if list(self._arrays) != list(layers) or len(shapes) != 1 or {shape[0] for shape in shapes} != {count}:
+        layers, shapes = self.description.get("layers"), {array.shape[:2] for array in self._arrays.values()}
+        if list(self._arrays) != layers or len(shapes) != 1 or {shape[0] for shape in shapes} != {count}:
             raise ValueError(f"features of {self.path} are {sorted(self._arrays)} {sorted(shapes)}, expected {layers} of {count}")
         if self.targets.shape not in ((count,), (count, len(self.classes))):
             raise ValueError(f"targets of {self.path} have shape {self.targets.shape}, expected ({count},) or a label a class")
-        if not all(isinstance(name, str) for name in self.classes):
-            raise ValueError(f"classes of {self.path} are no names, expected names")
         labels = self.targets if self.targets.ndim == 1 else np.zeros(0, np.int64)
         if labels.size and not 0 <= labels.min() <= labels.max() < len(self.classes):
             raise ValueError(f"targets of {self.path} run from {labels.min()} to {labels.max()}, expected classes")
+
+
+def _names(found: Any, path: str | Path, name: str, kind: type | None) -> dict[str, Any]:
+    """A dictionary, whose values are of this type; ValueError for anything else."""
+    if not isinstance(found, dict) or (kind is not None and not all(isinstance(value, kind) for value in found.values())):
+        raise ValueError(f"{name} of {path} is {shortened(found)}, expected names with their values")
+    return found
