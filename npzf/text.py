@@ -7,6 +7,7 @@ import shlex
 import unicodedata
 
 SHOWN_AS_BYTES = range(0xDC80, 0xDD00)  # how Python keeps the bytes of a file's name that are no UTF-8
+SHORT = 32  # letters of a name in a picture or a line
 LONGEST = 200  # letters of a name that a message repeats
 
 
@@ -19,6 +20,12 @@ def printable(text: str, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter in keep or _harmless(letter) else _escaped(letter) for letter in text)
+
+
+def short(name: str, most: int = SHORT) -> str:
+    """A name as it is shown beside other words: `printable`, its middle left out if it has more than most letters."""
+    text = printable(name)
+    return text if len(text) <= most else f"{text[: most // 2]}...{text[3 + most // 2 - most :]}"
 
 
 def one_line(text: object) -> str:

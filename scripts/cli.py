@@ -39,7 +39,7 @@ from npzf.interop.inputs import CHANNELS, RANGES
 from npzf.interop.net_files import ARCHITECTURES, NetOptions, read_net
 from npzf.interop.ready_nets import READY
 from npzf.sweep import stopping
-from npzf.text import one_line
+from npzf.text import one_line, printable, short
 
 EMBEDDED = "embedded"
 VOC_LISTS = {"train": "train", "validation": "val", None: "trainval"}  # of a split
@@ -281,13 +281,14 @@ def photograph(net: npzf.Network, path: str | Path) -> np.ndarray:
     check_takes_images(net)
     pixels, size, channels = decode(path), net.input_shape[:2], net.input_shape[2]
     grey = ", grey" if channels == 1 else ""
-    print(f"{path}: centre square of {pixels.shape[1]} x {pixels.shape[0]} pixels, resized to {size[1]} x {size[0]}{grey}")
+    sizes = f"{pixels.shape[1]} x {pixels.shape[0]} pixels, resized to {size[1]} x {size[0]}"
+    print(f"{printable(str(path))}: centre square of {sizes}{grey}")
     return with_channels(centre_crop(square(pixels, max(size))[None], size)[0], channels)
 
 
 def class_name(net: npzf.Network, label: int) -> str:
-    """The name of one of the net's classes, or "class 7"."""
-    return net.classes[label] if net.classes else f"class {label}"
+    """The name of one of the net's classes as it is shown, or "class 7"."""
+    return short(net.classes[label]) if net.classes else f"class {label}"
 
 
 def report_failures(images: SquareImages, what: str = "images") -> None:

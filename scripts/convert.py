@@ -16,6 +16,7 @@ import cli
 import npzf
 from npzf.interop.inputs import input_words
 from npzf.interop.weights.writers import WRITERS
+from npzf.text import short
 
 NETS = (".h5", ".onnx")
 WEIGHTS = tuple(suffix for suffix in WRITERS if suffix not in NETS)
@@ -57,7 +58,9 @@ def classes(net: npzf.Network) -> str:
     shape = net.shapes[net.scores_name]
     if len(shape) != 1:
         return f"no classes: its last layer, {net.output_name}, has maps"
-    return f"{shape[0]} outputs, " + (f"from {net.classes[0]} to {net.classes[-1]}" if net.classes else "without names")
+    return f"{shape[0]} outputs, " + (
+        f"from {short(net.classes[0])} to {short(net.classes[-1])}" if net.classes else "without names"
+    )
 
 
 def parser() -> argparse.ArgumentParser:

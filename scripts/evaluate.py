@@ -11,6 +11,7 @@ import argparse
 import cli
 from cli_options import one_of
 
+from npzf.text import printable
 from npzf.training import check_classes, evaluate, evaluate_labels
 
 
@@ -22,7 +23,7 @@ def main(args: argparse.Namespace) -> None:
     if several:
         labels = evaluate_labels(net, images, args.crops, args.batch)
         for name, precision in zip(images.source.classes, labels.average_precision, strict=True):
-            print(f"{100 * precision:6.2f} %  {name}")
+            print(f"{100 * precision:6.2f} %  {printable(name)}")
         print(f"{labels.images} images, {args.crops} crop{'s' if args.crops > 1 else ''}: loss {labels.loss:.4f} nats a label,")
         print(f"mean average precision {100 - labels.error:.2f} %")
         cli.report_failures(images)

@@ -16,6 +16,7 @@ from cli_outputs import out_file
 
 from npzf.data import ImageSet
 from npzf.render import draw_pairs, save_png
+from npzf.text import printable
 from npzf.transfer.descriptors import ImageDescriptors, describe_images
 from npzf.transfer.overlap import LOWEST, THRESHOLD, Pair, near_duplicates, target_indices
 from npzf.transfer.overlap_file import short_names, write_overlap
@@ -38,7 +39,7 @@ def main(args: argparse.Namespace) -> None:
     print(f"{overlapping} of {len(target)} images ({overlapping / len(target):.2%}) overlap, in {len(pairs)} pairs")
     names, others = short_names(target), short_names(pretraining)
     for pair in pairs[:LISTED]:
-        print(f"  {names[pair.target_index]}  {others[pair.pretraining_index]}  {caption(pair)}")
+        print(f"  {printable(names[pair.target_index])}  {printable(others[pair.pretraining_index])}  {caption(pair)}")
     if len(pairs) > LISTED:
         print(f"  and {len(pairs) - LISTED} more")
     print(write_overlap(args.out, pairs, target, pretraining))

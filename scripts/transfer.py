@@ -21,7 +21,7 @@ import npzf
 from npzf.data import ClassFolders, centre_crop
 from npzf.render import confusion_figure, mistakes_figure, result_figure
 from npzf.storage.atomic import atomic_write_csv
-from npzf.text import shell_word
+from npzf.text import shell_word, short
 from npzf.transfer import (
     Cell,
     LinearClassifier,
@@ -116,7 +116,7 @@ def report(args: argparse.Namespace, source: cli_transfer.Source, scores: np.nda
         return
     pixels, _ = source.images.take(known[worst])
     size = source.net.input_shape[:2]
-    captions = [f"{features.classes[targets[k]]}\ntaken for {features.classes[answers[k]]}" for k in worst]
+    captions = [f"{short(features.classes[targets[k]])}\ntaken for {short(features.classes[answers[k]])}" for k in worst]
     print(mistakes_figure(list(centre_crop(pixels, size)), captions, out / "mistakes.png"))
 
 

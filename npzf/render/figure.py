@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from npzf.storage.atomic import atomic_write_bytes
 from npzf.storage.output import NAME
+from npzf.text import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +32,9 @@ STYLE: Any = {  # as Matplotlib names it
     "xtick.color": "#333333",
     "ytick.color": "#333333",
     "savefig.dpi": 150,
+    "text.parse_math": False,  # a class or a file may be called $x$
 }
+LINE = 120  # letters of a line, at most
 BARS = {"right": (1.04, 0.0, 0.05, 1.0), "below": (0.1, -0.09, 0.8, 0.045)}  # left, bottom, width, height in shares of the axes
 
 
@@ -56,8 +60,38 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     if Path(path).suffix.lower() != ".png":
         raise ValueError(f"path is {path}, expected a name that ends in .png")
     file = io.BytesIO()
-    figure.savefig(file, format="png", bbox_inches="tight", pad_inches=0.06, metadata={"Software": NAME})
+    make_legible(figure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # a letter that no font has is drawn as a box
+        figure.savefig(file, format="png", bbox_inches="tight", pad_inches=0.06, metadata={"Software": NAME})
     return atomic_write_bytes(path, file.getvalue())
+
+
+def make_legible(figure: Figure) -> None:
+    """Escapes, in all texts of the figure, what cannot be drawn, and shortens lines that would take the figure's room."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter, Formatter, FuncFormatter
+
+    for text in figure.findobj(Text):
+        text.set_text(legible(text.get_text()))
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        named = axis.get_major_formatter()
+        if isinstance(named, FixedFormatter | FuncFormatter):  # the names of ticks are asked for when they are drawn
+
+            def legible_name(value: float, place: int | None = None, named: Formatter = named) -> str:
+                return legible(named(value, place))
+
+            axis.set_major_formatter(FuncFormatter(legible_name))
+
+
+def legend_label(name: str) -> str:
+    """The name as Matplotlib takes it into a legend: not with _ in front."""
+    return f" {name}" if name.startswith("_") else name
+
+
+def legible(text: str) -> str:
+    """The text of a figure, line by line as it can be drawn."""
+    return "\n".join(short(line, LINE) for line in text.split("\n"))
 
 
 def edges(centres: np.ndarray) -> np.ndarray:

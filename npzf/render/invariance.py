@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from npzf.render.figure import new_figure, save_figure, style
+from npzf.render.figure import legend_label, new_figure, save_figure, style
 from npzf.render.pictures import grid
 
 if TYPE_CHECKING:
@@ -51,7 +51,14 @@ def invariance_figure(
             _curves(row[-1], study, study.probability, "probability of the true class")
             row[-1].set_ylim(-0.03, 1.03)
         lines = panels[0, -1].lines[:count]
-        figure.legend(lines, names, loc="outside lower center", ncols=count, frameon=False, handlelength=1.4)
+        figure.legend(
+            lines,
+            [legend_label(name) for name in names],
+            loc="outside lower center",
+            ncols=count,
+            frameon=False,
+            handlelength=1.4,
+        )
         return save_figure(figure, path)
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from npzf.storage.atomic import atomic_write_bytes
 from npzf.storage.regular import read_regular
+from npzf.text import printable
 
 KINDS = {"PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
 MOST = 2**28  # bytes of a picture
@@ -46,27 +47,32 @@ def write_page(path: str | Path, title: str, introduction: str, sections: Sequen
     """
     template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
     page = template.substitute(
-        title=html.escape(title),
-        introduction="\n".join(f"<p>{html.escape(part)}</p>" for part in introduction.split("\n\n") if part.strip()),
+        title=escaped(title),
+        introduction="\n".join(f"<p>{escaped(part)}</p>" for part in introduction.split("\n\n") if part.strip()),
         contents=_contents(sections) if len(sections) > 1 else "",
         sections="\n".join(_section(number, section) for number, section in enumerate(sections, 1)),
     )
     return atomic_write_bytes(path, page.encode("utf-8"))
 
 
+def escaped(text: str) -> str:
+    """Plain text as HTML, what is not printable escaped as on a terminal."""
+    return html.escape(printable(text, keep="\n\t"))
+
+
 def _contents(sections: Sequence[Section]) -> str:
-    links = (f'<li><a href="#s{n}">{html.escape(s.heading)}</a></li>' for n, s in enumerate(sections, 1))
+    links = (f'<li><a href="#s{n}">{escaped(s.heading)}</a></li>' for n, s in enumerate(sections, 1))
     return '<nav aria-label="Contents">\n<ul>\n' + "\n".join(links) + "\n</ul>\n</nav>"
 
 
 def _section(number: int, section: Section) -> str:
     # A wide picture can be scrolled sideways, so the keyboard has to reach it, and then it needs a name.
-    name = html.escape(section.heading)
+    name = escaped(section.heading)
     reach = f' tabindex="0" role="region" aria-label="{name}"' if section.wide else ""
     return f"""<section id="s{number}">
 <h2>{name}</h2>
 <figure{' class="wide"' if section.wide else ""}>
-<figcaption>{html.escape(section.caption)}</figcaption>
+<figcaption>{escaped(section.caption)}</figcaption>
 <div class="plate"{reach}>{_image(section)}</div>
 </figure>
 </section>"""
@@ -84,4 +90,4 @@ def _image(section: Section) -> str:
     sharp = ' class="pixels"' if zoom > 1 else ""
     source = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
     size = f'width="{zoom * width}" height="{zoom * height}"'
-    return f'<img{sharp} {size} alt="{html.escape(section.alt)}" src="{source}">'
+    return f'<img{sharp} {size} alt="{escaped(section.alt)}" src="{source}">'

@@ -12,6 +12,7 @@ from PIL import Image, PngImagePlugin
 
 from npzf.storage.atomic import atomic_write_bytes
 from npzf.storage.output import NAME
+from npzf.text import printable
 
 MID_GREY = 128  # zero; +-scale then reaches 255 and 1, so both signs have 127 steps
 CLIPPED, BEYOND = 0.003, 2.5  # this share of a picture's numbers may be clipped, none larger than 2.5 times the scale
@@ -107,13 +108,14 @@ def save_png(picture: np.ndarray, path: str | Path, **text: object) -> Path:
     """Writes a picture, uint8 (H, W, 1 or 3), as PNG in one step, creating its folder; returns the path.
 
     Each keyword becomes a text entry of the file, such as scale=2.5 or layer="conv3": `PIL.Image.open(path).text` gives them back
-    as strings, and Software, npzf. ValueError for another kind of array, OSError if the file cannot be written.
+    as strings, and Software, npzf; what is not printable is escaped. ValueError for another kind of array, OSError if the file
+    cannot be written.
     """
     height, width = np.shape(picture)[:2] if np.ndim(picture) == 3 else (0, 0)
     entries = PngImagePlugin.PngInfo()
     entries.add_text("Software", NAME)
     for key, value in text.items():
-        entries.add_text(key, str(value))
+        entries.add_text(key, printable(str(value), keep="\n\t"))
     file = io.BytesIO()
     Image.fromarray(pad_to(picture, height, width, MID_GREY)).save(file, "PNG", pnginfo=entries, optimize=True)
     return atomic_write_bytes(path, file.getvalue())

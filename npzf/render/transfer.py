@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from npzf.render.figure import new_figure, save_figure, style
+from npzf.render.figure import legend_label, new_figure, save_figure, style
+from npzf.text import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +59,7 @@ def result_figure(
             else:
                 look = {"color": COLOURS[ours % 6], "marker": MARKERS[ours % 6]}
                 ours += 1
-            axes.errorbar(places[there], means, deviations, label=label, capsize=2.5, ms=4, lw=1.4, **look | line)
+            axes.errorbar(places[there], means, deviations, label=legend_label(label), capsize=2.5, ms=4, lw=1.4, **look | line)
         axes.set_title(title, loc="left", parse_math=False)
         axes.set(xlabel=what, ylabel=unit)
         words = _apart(places, heads) if numbers else heads
@@ -82,7 +83,7 @@ def confusion_figure(table: np.ndarray, classes: Sequence[str], path: str | Path
     """Draws a confusion matrix (classes, classes): of the row's class, the percent that was taken for the column's; the path."""
     counts = table.sum(1, keepdims=True)
     percent = 100 * table / np.maximum(counts, 1)
-    count = len(classes)
+    count, names = len(classes), [short(name) for name in classes]
     side = min(9.0, 2.2 + 0.32 * count)
     with style():
         figure = new_figure(side + 1, side)
@@ -90,8 +91,8 @@ def confusion_figure(table: np.ndarray, classes: Sequence[str], path: str | Path
         image = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
         axes.set(xlabel="taken for", ylabel="class")
         if count <= MOST_NAMES:
-            axes.set_xticks(range(count), classes, rotation=90, parse_math=False)
-            axes.set_yticks(range(count), classes, parse_math=False)
+            axes.set_xticks(range(count), names, rotation=90, parse_math=False)
+            axes.set_yticks(range(count), names, parse_math=False)
         if count <= 15:
             for row, column in zip(*np.nonzero(table), strict=True):
                 colour = "white" if percent[row, column] > 55 else "#333333"

@@ -70,8 +70,8 @@ def cross_validation(targets: np.ndarray, folds: int, seed: int = 0) -> list[Spl
 
 
 def write_split(path: str | Path, split: Split, names: Sequence[str], root: str | Path = "") -> Path:
-    """Writes a split as text, one image a line: train or test, a tab, its path below root."""
-    lines = [f"{part}\t{_below(names[i], root)}" for part in PARTS for i in getattr(split, part)]
+    """Writes a split as text, one image a line: train or test, a tab, its path below root, as JSON if a line cannot hold it."""
+    lines = [f"{part}\t{_as_written(_below(names[i], root))}" for part in PARTS for i in getattr(split, part)]
     return atomic_write_bytes(path, "\n".join([*lines, ""]).encode(errors="surrogateescape"))
 
 
@@ -139,8 +139,22 @@ def _from_lines(path: Path) -> dict[str, Named]:
             continue
         if part not in PARTS or not name:
             raise ValueError(f"line {number} of {path} is {line[:60]!r}, expected train or test, a tab, and an image's path")
-        named[part].append((f"line {number} of {path}", name))
+        named[part].append((f"line {number} of {path}", _as_named(name)))
     return named
+
+
+def _as_written(name: str) -> str:
+    """The name, or if it has line breaks or begins as JSON does, the name as JSON."""
+    return json.dumps(name) if len(f"{name}.".splitlines()) > 1 or name.startswith('"') else name
+
+
+def _as_named(written: str) -> str:
+    """The name of which _as_written made this; other programs' names stay as they are."""
+    try:
+        name = json.loads(written) if written.startswith('"') else written
+    except ValueError:
+        return written
+    return name if isinstance(name, str) else written
 
 
 def _list(path: Path) -> Named:

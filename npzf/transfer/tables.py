@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from npzf.storage.atomic import atomic_write_csv
+from npzf.text import printable
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,14 @@ class Table:
     def text(self) -> str:
         """The table in columns, as the paper has it."""
         lines = [[self.corner, *self.heads], *([label, *(_text(cell) for cell in cells)] for label, cells in self.rows)]
+        lines = [[printable(text) for text in line] for line in lines]
         if self.down:
             lines = [list(column) for column in zip(*lines, strict=True)]
         wide = [max(len(text) for text in column) for column in zip(*lines, strict=True)]
         formatted = [
             f"{label:<{wide[0]}}" + "".join(f"   {text:>{wide[k]}}" for k, text in enumerate(texts, 1)) for label, *texts in lines
         ]
-        return "\n".join([self.title, *(line.rstrip() for line in formatted)])
+        return "\n".join([printable(self.title), *(line.rstrip() for line in formatted)])
 
     def seconds(self) -> str:
         """What the numbers took, a line for each row that knows it; no text if none does."""

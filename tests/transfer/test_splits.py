@@ -165,3 +165,22 @@ def test_fewer_images_are_the_first_of_more_for_each_size():
     assert set(splits[0].train) < set(splits[1].train) < set(splits[2].train)
     alone = random_split(TARGETS[:70], CLASSES[:1], 3, seed=7)
     assert alone.train.tolist() == [i for i in splits[1].train if i < 70]
+
+
+ODD = ["a\nb.png", '"q".png', "a\x85b.png", "a\u2028b", "\udcff.png", "\udcff\n", "a\tb", "a\\b", '"', '{"a": 1}', " a ", "\x1c"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_split_holds_every_name_in_one_line(tmp_path, name):
+    names = [f"/data/one/{name}", "/data/two/other.png"]
+    path = write_split(tmp_path / "split.txt", Split(np.array([0]), np.array([1])), names, "/data")
+    assert len(path.read_bytes().splitlines()) == 2
+    read = read_split(path, names)
+    assert (read.train.tolist(), read.test.tolist()) == ([0], [1])
+
+
+@pytest.mark.parametrize("name", ['"quoted" by others.png', '"3"', '"unfinished', "[1]"])
+def test_names_of_others_that_begin_as_json_stay(tmp_path, name):
+    (tmp_path / "split.txt").write_text(f"train\tone/{name}\ntest\ttwo/other.png\n")
+    read = read_split(tmp_path / "split.txt", [f"/data/one/{name}", "/data/two/other.png"])
+    assert (read.train.tolist(), read.test.tolist()) == ([0], [1])

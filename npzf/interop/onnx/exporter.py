@@ -61,7 +61,13 @@ def _metadata(net: Network) -> dict[str, str]:
     if net.preprocessing.mean is not None:
         stored["mean"] = np.asarray(net.preprocessing.mean).tolist()
     stored["std"] = np.asarray(net.preprocessing.std).tolist()  # always: it says that the net's input is known
-    return {f"npzf.{key}": json.dumps(value, ensure_ascii=False) for key, value in stored.items()}
+    return {f"npzf.{key}": _text(value) for key, value in stored.items()}
+
+
+def _text(value: Any) -> str:
+    """As JSON, in plain letters where they are UTF-8: names of files need not be."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.encode(errors="ignore").decode() == text else json.dumps(value)
 
 
 def _write_outside(model: onnx.ModelProto, path: Path) -> None:

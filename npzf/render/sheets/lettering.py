@@ -7,6 +7,8 @@ import functools
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from npzf.text import printable
+
 INK, PALE_INK, PAPER = 40, 120, 255  # grey levels in [0, 255]
 FINE = 4  # letters are drawn four times as large and averaged: small ones keep their spacing
 
@@ -18,7 +20,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 def text_width(text: str, size: int) -> int:
     """Width in pixels of one line of `text`, `size` pixels high."""
-    return int(np.ceil(_font(FINE * size).getlength(text) / FINE))
+    return int(np.ceil(_font(FINE * size).getlength(printable(text)) / FINE))
 
 
 def lettering(
@@ -32,5 +34,5 @@ def lettering(
     x, anchor = {"left": (0.0, "ls"), "middle": (width / 2, "ms"), "right": (width, "rs")}[align]
     # 0.36 of the size is half the height of a capital: capitals and digits lie in the middle.
     position = FINE * x, FINE * (height / 2 + 0.36 * size)
-    ImageDraw.Draw(fine).text(position, text, ink, font=_font(FINE * size), anchor=anchor)
+    ImageDraw.Draw(fine).text(position, printable(text), ink, font=_font(FINE * size), anchor=anchor)
     return np.repeat(np.asarray(fine.reduce(FINE))[..., None], 3, axis=2)
