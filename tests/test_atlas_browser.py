@@ -244,7 +244,7 @@ def test_what_cannot_be_shown_is_refused(site, tmp_path):
     refuses("layer is 'conv9'", "atlas", net, images, "--layers", "conv9", "--out", tmp_path)
     refuses("no images", "atlas", net, tmp_path, "--out", tmp_path)
     refuses("--resize is 50, expected at least the crop of 64", "atlas", net, images, "--resize", 50, "--out", tmp_path)
-    refuses("could not write", "atlas", net, images, "--layers", "fc8", "--out", net)
+    refuses("expected a folder to write to", "atlas", net, images, "--layers", "fc8", "--out", net)
 
 
 @pytest.fixture(scope="module")
