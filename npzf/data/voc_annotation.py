@@ -6,6 +6,11 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from npzf.storage.regular import read_regular
+
+MOST = 2**20  # bytes, a hundred times VOC's longest
+DEEPEST = 32  # elements in each other
+LONGEST_NAME = 100
 DIFFICULT = {"0": False, "1": True}
 
 
@@ -17,7 +22,7 @@ def annotated_objects(path: Path) -> list[tuple[str, bool]]:
     """
     root = _parsed(path)
     if root.tag != "annotation":
-        raise ValueError(f"{path} is XML of <{root.tag}>, expected an <annotation>")
+        raise ValueError(f"{path} is XML of <{root.tag[:60]}>, expected an <annotation>")
     return [_object(path, found) for found in root.iterfind("object")]
 
 
@@ -26,23 +31,37 @@ def _object(path: Path, found: Element) -> tuple[str, bool]:
     name, difficult = (found.findtext(tag, default).strip() for tag, default in (("name", ""), ("difficult", "0")))
     if not name:
         raise ValueError(f"{path} has an <object> without a <name>, expected the name of its class")
+    if not name.isprintable() or set(name) & set("/\\") or len(name) > LONGEST_NAME:  # files are called by it
+        raise ValueError(f"{path} has an <object> of class {name[:60]!r}, expected a name that a file may have")
     if difficult not in DIFFICULT:
-        raise ValueError(f"{path} has <difficult> {difficult!r}, expected 0 or 1")
+        raise ValueError(f"{path} has <difficult> {difficult[:60]!r}, expected 0 or 1")
     return name, DIFFICULT[difficult]
 
 
 def _parsed(path: Path) -> Element:
     """The root of an XML file that has no document type; so its only entities are XML's own, such as &amp;."""
     builder, parser = TreeBuilder(), expat.ParserCreate()
+    open_elements: list[str] = []
 
     def refuse(*_: object) -> None:
         raise ValueError("it has a document type, expected none")
 
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        open_elements.append(tag)
+        if len(open_elements) > DEEPEST:
+            raise ValueError(f"its elements stand more than {DEEPEST} deep in each other")
+        builder.start(tag, attributes)
+
+    def end(tag: str) -> None:
+        open_elements.pop()
+        builder.end(tag)
+
     parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler, parser.EndElementHandler = builder.start, builder.end
+    parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = builder.data
+    data = read_regular(path, MOST, "an annotation as XML")
     try:
-        parser.Parse(path.read_bytes(), True)
-    except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: of an encoding
-        raise ValueError(f"{path} cannot be read as an annotation ({error})") from error
-    return builder.close()
+        parser.Parse(data, True)
+        return builder.close()
+    except Exception as error:  # of many kinds: an encoding alone may be unknown, none of text, or wrong
+        raise ValueError(f"{path} cannot be read as an annotation ({' '.join(str(error).split())[:200]})") from error

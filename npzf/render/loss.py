@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,32 +11,45 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from npzf.render.figure import new_figure, save_figure, style
+from npzf.storage.regular import read_regular
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = ("epoch", "train_loss", "train_error", "validation_loss", "validation_error", "rate")
+MOST_LOG = 2**22  # bytes: some ten thousand epochs
 TRAIN, VALIDATION, QUIET = "#0072b2", "#d55e00", "#6b6b6b"  # Okabe and Ito's blue and vermilion; grey
 
 
 def read_log(path: str | Path) -> dict[str, np.ndarray]:
     """The log of a training run, CSV with a line of names -> {name: float64 (rows,)}; an empty cell is NaN.
 
-    ValueError, naming the file, for missing columns (`COLUMNS`), no rows, or a cell that is not a number.
+    ValueError, naming the file, for missing columns (`COLUMNS`), no rows, a row of another length, or a cell that is not a number.
     """
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
+    text = read_regular(path, MOST_LOG, "the log of a training run")
+    try:
+        reader = csv.DictReader(io.StringIO(text.decode("utf-8"), newline=""))
         rows = list(reader)
+    except (ValueError, csv.Error) as error:
+        raise ValueError(
+            f"{path} cannot be read as CSV ({' '.join(str(error).split())}), expected a training run's log"
+        ) from None
     names = reader.fieldnames or ()
     _check_columns(names, str(path))
     if not rows:
         raise ValueError(f"{path} has no rows, expected at least one below the names")
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise ValueError(f"{path}: row {number} has another number of cells than the {len(names)} names above it")
     log = {}
     for name in names:
         try:
             log[name] = np.array([float(row[name] or "nan") for row in rows])
-        except ValueError as error:
-            raise ValueError(f"{path}: column {name} cannot be read ({error}), expected numbers") from error
+        except (ValueError, TypeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"{path}: column {' '.join(name.split())[:60]} cannot be read ({reason}), expected numbers"
+            ) from error
     return log
 
 

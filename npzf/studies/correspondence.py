@@ -11,10 +11,11 @@ image of the pair.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
@@ -22,7 +23,9 @@ from npzf.backend.arrays import as_batch, generator
 from npzf.data import decode, square
 from npzf.network import Network
 from npzf.predict import features
+from npzf.storage.regular import read_regular
 
+MOST_LANDMARKS = 2**22  # bytes
 SIZE = 1 / 6  # of the image's shorter side; open in the paper
 RANDOM, RANDOM_SHARED = "random", "random, one place"
 PAPER = {  # Table 1: (layer 5, layer 7), each mean and deviation
@@ -127,22 +130,29 @@ def read_landmarks(path: str | Path, side: int) -> tuple[np.ndarray, dict[str, n
     """The images that a landmarks.json names, beside it: uint8 (N, side, side, 3), and part -> rows and columns (N, 2).
 
     The file holds {"image.jpg": {"nose": [x, y], ...}, ...} with pixels of the original image; images become centre squares
-    resized to `side` pixels, and landmarks follow. FileNotFoundError; ValueError for other contents.
+    resized to `side` pixels, and landmarks follow. FileNotFoundError; ValueError for other contents, or names outside its folder.
     """
     path = Path(path)
+    text = read_regular(path, MOST_LANDMARKS, "landmarks as JSON")
     try:
-        landmarks = json.loads(path.read_text(encoding="utf-8"))
+        landmarks = json.loads(text.decode("utf-8"))
         names = list(next(iter(landmarks.values())).keys())
         marks = {name: np.array([landmarks[file][name] for file in landmarks], np.float64).reshape(-1, 2) for name in names}
         if not marks:
             raise ValueError("it names no part")
-    except (ValueError, TypeError, AttributeError, KeyError, StopIteration) as error:
-        reason = f"{type(error).__name__}: {error}"
+        if any(len(places) != len(landmarks) or not np.isfinite(places).all() for places in marks.values()):
+            raise ValueError("a part is not two numbers in each image")
+        if elsewhere := [file for file in landmarks if {"", ".."} & set(re.split(r"[/\\]", file)) or PureWindowsPath(file).drive]:
+            raise ValueError(f"it names {elsewhere[0][:60]!r}, which does not lie in its folder")
+    except (ValueError, TypeError, AttributeError, KeyError, StopIteration, ArithmeticError, RecursionError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise ValueError(
             f'{path} is unreadable ({reason}), expected {{"image.jpg": {{"nose": [x, y], ...}}, ...}}, the same parts in each'
         ) from error
-    photographs = [decode(path.parent / file) for file in landmarks]
-    sides = np.array([photograph.shape[1::-1] for photograph in photographs], np.float64)  # width, height
+    squares, sides = np.empty((len(landmarks), side, side, 3), np.uint8), np.empty((len(landmarks), 2))
+    for i, file in enumerate(landmarks):
+        photograph = decode(path.parent / file)
+        squares[i], sides[i] = square(photograph, side), photograph.shape[1::-1]  # width, height
     shorter = sides.min(1, keepdims=True)
     places = {name: ((xy - (sides - shorter) / 2 + 0.5) * side / shorter - 0.5)[:, ::-1] for name, xy in marks.items()}
-    return np.stack([square(photograph, side) for photograph in photographs]), places
+    return squares, places

@@ -13,8 +13,10 @@ import numpy as np
 
 from npzf.data import ImageSet
 from npzf.storage.atomic import atomic_write_csv
+from npzf.storage.regular import read_regular
 from npzf.transfer.overlap import Pair
 
+MOST_HEAD, LONGEST_ROW = 2**16, 2**14  # bytes: an image has no more rows than one, and may have two long paths in it
 COLUMNS = ("target", "pretraining", "similarity", "mirrored")
 
 
@@ -38,9 +40,9 @@ def read_overlap(path: str | Path, images: ImageSet) -> np.ndarray:
     FileNotFoundError or ValueError, in one line, if there is no such file, if it has no column "target", or if it names an image
     that the set does not have, or has twice.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path} does not exist, expected a .csv file that npzf overlap has written")
-    rows = csv.DictReader(io.StringIO(Path(path).read_bytes().decode(errors="surrogateescape"), newline=""))
+    most = MOST_HEAD + LONGEST_ROW * len(images)
+    text = read_regular(path, most, "a .csv file that npzf overlap has written").decode(errors="surrogateescape")
+    rows = csv.DictReader(io.StringIO(text, newline=""))
     try:
         if "target" not in (rows.fieldnames or ()):
             raise ValueError("no column target")
@@ -48,9 +50,9 @@ def read_overlap(path: str | Path, images: ImageSet) -> np.ndarray:
     except (csv.Error, ValueError) as error:
         raise ValueError(f"{path} is not a file that npzf overlap has written, expected columns {','.join(COLUMNS)}") from error
     counts = Counter(short_names(images))
-    wrong = sorted(name for name in named if counts[name] != 1)
+    wrong = sorted(str(name) for name in named if counts[name] != 1)
     if wrong:
-        found = f"{path} names {len(wrong)} images that the set of {len(images)} has not or has twice, such as {wrong[0]!r}"
+        found = f"{path} names {len(wrong)} images that the set of {len(images)} has not or has twice, such as {wrong[0][:200]!r}"
         raise ValueError(f"{found}, expected images of the set that npzf overlap was given")
     return np.array([i for i, name in enumerate(short_names(images)) if name in named], np.int64)
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from npzf.storage.atomic import atomic_write_bytes
+from npzf.storage.regular import MOST_TEXT, read_regular
 
+MOST_HEAD, LONGEST_LINE = 2**16, 2**12  # bytes of a file of names, and of each image of the set
 MOST_TEST = 50  # images a class, section 5.2
 PARTS = ("train", "test")
 
@@ -83,10 +85,11 @@ def read_split(path: str | Path, names: Sequence[str], test_path: str | Path | N
     their end. ValueError, naming the file and the line, for an image that the set does not have, a name that could be several
     images, an image that is named twice, and a part without images.
     """
+    most = MOST_HEAD + LONGEST_LINE * len(names)
     if test_path is None:
-        named = _from_json(Path(path)) if Path(path).suffix == ".json" else _from_lines(Path(path))
+        named = _from_json(Path(path), most) if Path(path).suffix == ".json" else _from_lines(Path(path), most)
     else:
-        named = {"train": _list(Path(path)), "test": _list(Path(test_path))}
+        named = {"train": _list(Path(path), most), "test": _list(Path(test_path), most)}
     found, seen = {}, dict[int, str]()
     lookup = _Names(names)
     for part in PARTS:
@@ -94,7 +97,7 @@ def read_split(path: str | Path, names: Sequence[str], test_path: str | Path | N
         for where, name in named[part]:
             i = lookup.index(where, name)
             if i in seen:
-                raise ValueError(f"{where} names {name!r}, which {seen[i]} has named already, expected each image once")
+                raise ValueError(f"{where} names {name[:200]!r}, which {seen[i]} has named already, expected each image once")
             seen[i] = where
             indices.append(i)
         if not indices:
@@ -122,18 +125,22 @@ class _Names:
         depth = next((k for k in range(len(parts), 0, -1) if self._ending(same_last, parts[-k:])), 0)
         matching = self._ending(same_last, parts[-depth:]) if depth else []
         if not matching or (depth == 1 and len(parts) > 1):  # the name alone is not enough where a folder is given
-            raise ValueError(f"{where} names {name!r}, expected an image of the set, such as {'/'.join(self.parts[0][-2:])!r}")
+            raise ValueError(
+                f"{where} names {name[:200]!r}, expected an image of the set, such as {'/'.join(self.parts[0][-2:])!r}"
+            )
         if len(matching) > 1:
-            raise ValueError(f"{where} names {name!r}, which could be {len(matching)} images, expected its folder before it")
+            raise ValueError(
+                f"{where} names {name[:200]!r}, which could be {len(matching)} images, expected its folder before it"
+            )
         return matching[0]
 
     def _ending(self, candidates: list[int], parts: tuple[str, ...]) -> list[int]:
         return [i for i in candidates if self.parts[i][-len(parts) :] == parts]
 
 
-def _from_lines(path: Path) -> dict[str, Named]:
+def _from_lines(path: Path, most: int) -> dict[str, Named]:
     named: dict[str, Named] = {part: [] for part in PARTS}
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(_text(path, most).splitlines(), 1):
         part, _, name = line.partition("\t")
         if not line.strip():
             continue
@@ -157,28 +164,30 @@ def _as_named(written: str) -> str:
     return name if isinstance(name, str) else written
 
 
-def _list(path: Path) -> Named:
+def _list(path: Path, most: int) -> Named:
     """One path a line, with or without a label behind it."""
     named = []
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(_text(path, most).splitlines(), 1):
         name, *label = line.strip().rsplit(None, 1) or [""]
         if name:
             named.append((f"line {number} of {path}", name if label and label[0].lstrip("-").isdecimal() else line.strip()))
     return named
 
 
-def _from_json(path: Path) -> dict[str, Named]:
+def _from_json(path: Path, most: int) -> dict[str, Named]:
     try:
-        content = json.loads(_text(path))
+        content = json.loads(_text(path, most))
         lists = {part: [one[0] if isinstance(one, list) else one for one in content[part]] for part in PARTS}
         return {part: [(f"{part} of {path}", str(name)) for name in names] for part, names in lists.items()}
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be read as a split ({error!r}), expected JSON with lists train and test") from None
+        raise ValueError(
+            f"{path} cannot be read as a split ({' '.join(repr(error)[:200].split())}), expected JSON with lists train and test"
+        ) from None
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, most: int) -> str:
     """The text of a file; one that write_split wrote may name files by any bytes. ValueError if it is no text."""
-    stored = path.read_bytes()
+    stored = read_regular(path, min(most, MOST_TEXT), "a list of images")
     ours = stored.startswith(tuple(f"{part}\t".encode() for part in PARTS))
     try:
         return stored.decode("utf-8-sig", errors="surrogateescape" if ours else "strict")  # Windows puts a mark before it

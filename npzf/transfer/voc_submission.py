@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from npzf.storage.atomic import atomic_write_bytes
+from npzf.storage.regular import read_regular
+
+MOST = 2**24  # bytes of a file of scores
 
 COMPETITIONS = {"comp1": "trained on VOC's images alone", "comp2": "trained on others too, as by Table 6"}
 
@@ -86,16 +89,23 @@ def read_submission(
 def _read(file: Path) -> dict[str, float]:
     """Id -> score of one file."""
     found: dict[str, float] = {}
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(_text(file).splitlines(), 1):
         try:
             image, score = line.split()
             value = float(score)
         except ValueError:
-            raise ValueError(f"line {number} of {file} is {line!r}, expected 'IMAGE_ID SCORE'") from None
+            raise ValueError(f"line {number} of {file} is {line[:60]!r}, expected 'IMAGE_ID SCORE'") from None
         if image in found or not np.isfinite(value):
             reason = "its id comes twice" if image in found else "its score is no number"
-            raise ValueError(f"line {number} of {file} is {line!r}: {reason}, expected each id once with a number")
+            raise ValueError(f"line {number} of {file} is {line[:60]!r}: {reason}, expected each id once with a number")
         found[image] = value
     if not found:
         raise ValueError(f"{file} is empty, expected a line 'IMAGE_ID SCORE' for each image")
     return found
+
+
+def _text(file: Path) -> str:
+    try:
+        return read_regular(file, MOST, "a list of ids and scores").decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{file} is no text in UTF-8, expected a line 'IMAGE_ID SCORE' for each image") from None
