@@ -24,7 +24,7 @@ TRAIN, VALIDATION, QUIET = "#0072b2", "#d55e00", "#6b6b6b"  # Okabe and Ito's bl
 def read_log(path: str | Path) -> dict[str, np.ndarray]:
     """The log of a training run, CSV with a line of names -> {name: float64 (rows,)}; an empty cell is NaN.
 
-    ValueError, naming the file, for missing columns (`COLUMNS`), no rows, a row of another length, or a cell that is not a number.
+    ValueError, naming the file, for missing columns (`COLUMNS`), no rows, too long a row, or a cell that is not a number.
     """
     text = read_regular(path, MOST_LOG, "the log of a training run")
     try:
@@ -39,8 +39,8 @@ def read_log(path: str | Path) -> dict[str, np.ndarray]:
     if not rows:
         raise ValueError(f"{path} has no rows, expected at least one below the names")
     for number, row in enumerate(rows, 1):
-        if None in row or None in row.values():
-            raise ValueError(f"{path}: row {number} has another number of cells than the {len(names)} names above it")
+        if None in row:
+            raise ValueError(f"{path}: row {number} has more cells than the {len(names)} names above it, expected as many")
     log = {}
     for name in names:
         try:
