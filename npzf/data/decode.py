@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile
 
-from npzf.data.picture_headers import check_directory, check_exif, jpeg_memory, webp_size
+from npzf.data.picture_headers import check_directory, check_exif, check_gif, check_png, jpeg_memory, webp_size
 from npzf.storage.regular import open_regular
 
 FORMATS = {  # Pillow's names and modules; JPEG with MPO, PPM with PGM and PBM
@@ -147,6 +147,10 @@ def _check_header(file: BinaryIO, form: str) -> int:
     """Bytes that the decoder will hold beside the pixels; ValueError if opening alone would take too much."""
     if form == "JPEG":
         return jpeg_memory(file)
+    if form == "PNG":
+        check_png(file)
+    if form == "GIF":
+        check_gif(file)
     if form == "WEBP":
         _check_size(webp_size(file), form)
     if form == "TIFF":

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from typing import BinaryIO
 
 EXIF = b"Exif\0\0"
 MOST_EXIF = 2**21  # bytes
 MOST_BEFORE = 2**26  # bytes of a JPEG before its first scan: Pillow keeps them all
 MOST_SCANS = 100  # of a progressive JPEG: cameras and programs write about ten
+MOST_COMMENTS = 2**21  # bytes
+PIECE = 2**20  # bytes that are read at once
 MOST_ENTRIES = 2**16
 MOST_NUMBERS = 2**24  # bytes of a directory's numbers, which become Python's
 SIZES = {
@@ -120,6 +123,37 @@ def webp_size(file: BinaryIO) -> tuple[int, int]:
         bits = int.from_bytes(head[9:13], "little")
         return (bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1
     return int.from_bytes(head[14:16], "little") & 0x3FFF, int.from_bytes(head[16:18], "little") & 0x3FFF
+
+
+def check_png(file: BinaryIO) -> None:
+    """ValueError if a PNG's chunks that pixels depend on are not as their checksums say; Pillow looks at few of them."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind[:1].islower() and kind not in (b"tRNS", b"eXIf"):
+            file.seek(length + 4, io.SEEK_CUR)
+            continue
+        found = zlib.crc32(kind)
+        while length and (part := file.read(min(length, PIECE))):
+            found, length = zlib.crc32(part, found), length - len(part)
+        if len(stored := file.read(4)) == 4 and int.from_bytes(stored, "big") != found:
+            raise ValueError(f"its chunk {kind.decode('latin-1')!r} is damaged: its checksum is another one")
+        if kind == b"IEND":
+            return
+
+
+def check_gif(file: BinaryIO) -> None:
+    """ValueError for more comments in a GIF than MOST_COMMENTS before its first picture: Pillow adds them up block by block."""
+    file.seek(10)
+    flags = (file.read(3) or b"\0")[0]
+    file.seek(13 + (3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0))
+    start = file.tell()
+    while file.read(1) == b"\x21":
+        file.read(1)
+        while size := int.from_bytes(file.read(1), "big"):
+            file.seek(size, io.SEEK_CUR)
+            if file.tell() - start > MOST_COMMENTS:
+                raise ValueError(f"it has more than {MOST_COMMENTS:,} bytes of comments, expected a picture")
 
 
 def check_exif(data: bytes) -> None:
