@@ -11,7 +11,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from npzf import layers
@@ -23,6 +22,7 @@ from npzf.network import Network
 from npzf.preprocessing import Preprocessing
 from npzf.storage import hdf5
 from npzf.storage.reader import Reader, all_finite
+from npzf.storage.writer import NewFile, fixed_text
 from npzf.text import one_line, shortened
 
 LONGEST_REASON = 300  # letters
@@ -76,14 +76,14 @@ def check_classes(net: Network, classes: Any) -> None:
         raise ValueError(f"classes are {len(classes)} names, expected one for each of the net's outputs, {shape}")
 
 
-def to_file(net: Network, file: h5py.File) -> None:
+def to_file(net: Network, file: NewFile) -> None:
     """Writes architecture, parameters, class names and preprocessing into an open file."""
-    file["architecture"] = hdf5.fixed_text(architecture(net))
+    file["architecture"] = fixed_text(architecture(net))
     file.attrs["seed"], file.attrs["passes"] = net.seed, net.passes
     for name, value in net.parameters.items():
-        file[f"parameters/{name}"] = to_numpy(value)
+        file.put(f"parameters/{name}", to_numpy(value))
     if net.classes is not None:
-        file["classes"] = hdf5.fixed_text(json.dumps(net.classes))
+        file["classes"] = fixed_text(json.dumps(net.classes))
     for name in ("mean", "std"):
         numbers = getattr(net.preprocessing, name)
         if numbers is not None:

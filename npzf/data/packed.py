@@ -16,13 +16,13 @@ import os
 from collections.abc import Sequence
 from typing import BinaryIO
 
-import h5py
 import numpy as np
 
 from npzf.data.decode import DecodeError, check_encoded, decode
 from npzf.storage import hdf5
 from npzf.storage.reader import MOST_NAME
 from npzf.storage.regular import open_regular
+from npzf.storage.writer import NewFile, fixed_text, fixed_texts
 
 KIND = "image set"
 SPLITS = ("train", "validation")
@@ -121,7 +121,7 @@ def write_packed(
     lengths = (len(encoded), len(targets), len(names), len(split))
     if len(set(lengths)) > 1:
         raise ValueError(f"{path}: images, targets, names, split number {lengths}, expected equal numbers")
-    named = hdf5.fixed_texts(list(names))
+    named = fixed_texts(list(names))
     if named.dtype.itemsize > MOST_NAME:
         raise ValueError(f"{path}: a name has {named.dtype.itemsize} bytes, expected at most {MOST_NAME}")
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
@@ -129,12 +129,12 @@ def write_packed(
     _check(path, labels, offsets, splits, int(offsets[-1]), list(classes))
     digests = b"".join(hashlib.sha256(one).digest() for one in encoded)
 
-    def write_contents(file: h5py.File) -> None:
-        file.attrs["origin"], file.attrs["licence"] = hdf5.fixed_text(origin), hdf5.fixed_text(licence)
-        file["classes"] = hdf5.fixed_text(json.dumps(list(classes)))
+    def write_contents(file: NewFile) -> None:
+        file.attrs["origin"], file.attrs["licence"] = fixed_text(origin), fixed_text(licence)
+        file["classes"] = fixed_text(json.dumps(list(classes)))
         file["labels"], file["offsets"], file["split"] = labels, offsets, splits.astype(np.uint8)
         file["names"], file["sha256"] = named, np.frombuffer(digests, np.uint8).reshape(-1, 32)
-        file["bytes"] = np.frombuffer(b"".join(encoded), np.uint8)
+        file.put("bytes", np.frombuffer(b"".join(encoded), np.uint8))
 
     hdf5.write(path, write_contents, KIND, apart="bytes")
 

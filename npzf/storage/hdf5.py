@@ -11,20 +11,19 @@ import os
 from collections.abc import Callable, Iterator
 
 import h5py
-import numpy as np
 
 from npzf.storage.atomic import atomic_write
 from npzf.storage.reader import Reader
 from npzf.storage.regular import open_regular
-from npzf.storage.sealed import HEADER, NOTHING, NotWhole, seal, verify
+from npzf.storage.sealed import NOTHING, NotWhole, seal, verify
+from npzf.storage.writer import NewFile, fixed_text
 
 VERSION = 3  # 2 had no seal and text of variable length; 1 had other names of layers
 NETWORK = "network"
-FORM = ("v108", "v108")  # of HDF5: the first whose own tables have checksums
 
 
 def write(
-    path: str | os.PathLike, write_contents: Callable[[h5py.File], None], kind: str = NETWORK, apart: str | None = None
+    path: str | os.PathLike, write_contents: Callable[[NewFile], None], kind: str = NETWORK, apart: str | None = None
 ) -> None:
     """Lets write_contents(file) fill a new HDF5 file of this kind, which is sealed and takes the place of path at once.
 
@@ -33,24 +32,13 @@ def write(
     """
     with atomic_write(path) as raw:
         try:
-            with h5py.File(raw, "w", userblock_size=HEADER, libver=FORM) as file:
+            with NewFile(raw) as file:
                 file.attrs["format"], file.attrs["version"] = fixed_text(f"npzf {kind}"), VERSION
                 write_contents(file)
                 place = NOTHING if apart is None else _place(file[apart])
         except RuntimeError as error:  # how h5py reports some failed writes
             raise OSError(str(error).splitlines()[0]) from error
         seal(raw, place)
-
-
-def fixed_text(text: str) -> np.bytes_:
-    """Text as HDF5 holds it in fixed length, in UTF-8; names of files that are none stay the bytes that they are."""
-    return np.bytes_(text.encode(errors="surrogateescape"))
-
-
-def fixed_texts(texts: list[str]) -> np.ndarray:
-    """The same for several: bytes (N,), each as long as the longest."""
-    encoded = [text.encode(errors="surrogateescape") for text in texts]
-    return np.array(encoded, f"S{max(map(len, encoded), default=1) or 1}")
 
 
 @contextlib.contextmanager

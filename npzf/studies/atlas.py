@@ -71,9 +71,10 @@ class LayerStatistics:
         arrays = {f"{name}/{key}": array for name, part in parts.items() for key, array in vars(part).items()}
         return arrays | {"sums": self.sums, "places": self.places}
 
-    def restore(self, state: State) -> None:
-        """Goes on from what `state` returned."""
+    def restore(self, state: State, shape: tuple[int, ...], done: int) -> None:
+        """Goes on from what `state` returned for a layer of this shape after `done` images."""
         self.top = TopActivations(*(state[f"top/{part.name}"] for part in fields(TopActivations)))
+        self.top.check(shape, done)
         for key in vars(self.histograms):
             setattr(self.histograms, key, state[f"histograms/{key}"])
         self.sums, self.places = state["sums"], state["places"]
@@ -151,13 +152,13 @@ class StatisticsAccumulator:
         layers = enumerate(self.layers.values())
         return own | {f"layers/{k}/{part}": array for k, layer in layers for part, array in layer.state().items()}
 
-    def restore(self, state: State) -> None:
-        """Goes on from what `state` returned."""
+    def restore(self, state: State, done: int) -> None:
+        """Goes on from what `state` returned after `done` images."""
         self.class_images, self.images = state["class_images"], int(state["images"])
         pairs = zip(state["predictions"][:, 0].astype(int).tolist(), state["predictions"][:, 1].tolist(), strict=True)
         self.predictions = dict(zip(state["image_ids"].tolist(), pairs, strict=True))
-        for k, layer in enumerate(self.layers.values()):
-            layer.restore({part: state[f"layers/{k}/{part}"] for part in layer.state()})
+        for k, (name, layer) in enumerate(self.layers.items()):
+            layer.restore({part: state[f"layers/{k}/{part}"] for part in layer.state()}, self.net.shapes[name], done)
 
 
 def map_statistics(

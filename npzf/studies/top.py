@@ -43,14 +43,16 @@ class TopActivations:
         places = [np.full((maps, count), -1, np.int64) for _ in range(3)]
         return cls(np.full((maps, count), -np.inf, dtype), *places)
 
-    def check(self, shape: tuple[int, ...]) -> None:
-        """ValueError for what no layer of this shape, (H, W, C) or (F,), can have given: NaN, or places outside of its maps."""
+    def check(self, shape: tuple[int, ...], images: int) -> None:
+        """ValueError for what so many images cannot have made of a layer of this shape, (H, W, C) or (F,)."""
         rows, columns = shape[:2] if len(shape) == 3 else (1, 1)
-        for places, most in ((self.images, None), (self.rows, rows), (self.columns, columns)):
-            if places.size and (places.min() < -1 or (most is not None and places.max() >= most)):
-                raise ValueError(f"top activations lie at {places.min()} to {places.max()}, expected below {most}")
-        if np.isnan(self.values).any():
-            raise ValueError("top activations are NaN, expected numbers")
+        present = self.images >= 0
+        for places, most in ((self.images, images), (self.rows, rows), (self.columns, columns)):
+            within = np.where(present, (places >= 0) & (places < most), places == -1)
+            if not within.all():
+                raise ValueError(f"top activations lie at {places.min()} to {places.max()}, expected 0 to {most - 1}")
+        if np.isnan(self.values).any() or (present != (self.values > -np.inf)).any() or (np.diff(self.values) > 0).any():
+            raise ValueError("top activations are NaN, or not in order, expected numbers, strongest first")
 
     def updated(self, y: np.ndarray, indices: np.ndarray) -> TopActivations:
         """With the activations y (N, H, W, C) or (N, C) of the images with these indices (N,); ties: the earlier image first."""
@@ -84,11 +86,11 @@ class TopAccumulator(dict[str, TopActivations]):
         tops = [self[name] for name in self.names]
         return {f"{k}/{part}": array for k, top in enumerate(tops) for part, array in vars(top).items()}
 
-    def restore(self, state: State) -> None:
-        """Goes on from what `state` returned."""
+    def restore(self, state: State, done: int) -> None:
+        """Goes on from what `state` returned after `done` images."""
         for k, name in enumerate(self.names):
             self[name] = TopActivations(*(state[f"{k}/{part.name}"] for part in fields(TopActivations)))
-            self[name].check(self.net.shapes[name])
+            self[name].check(self.net.shapes[name], done)
 
 
 def top_activations(

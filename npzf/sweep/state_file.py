@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 from typing import Protocol
 
-import h5py
 import numpy as np
 
 from npzf.backend import to_numpy
@@ -16,6 +15,7 @@ from npzf.serialization import architecture
 from npzf.storage import hdf5
 from npzf.storage.atomic import remove_leftovers
 from npzf.storage.reader import Reader
+from npzf.storage.writer import NewFile, fixed_text
 
 KIND = "sweep state"
 
@@ -40,8 +40,8 @@ class Accumulator(Protocol):
         The first side of one that is empty at the start may grow.
         """
 
-    def restore(self, state: State) -> None:
-        """Continues from what state() returned; ValueError for numbers that no pass can have collected."""
+    def restore(self, state: State, done: int) -> None:
+        """Continues from what state() returned after `done` images; ValueError for numbers that they cannot have led to."""
 
 
 class Store(Protocol):
@@ -70,8 +70,8 @@ class StateFile:
     def save(self, done: int) -> None:
         """Stores the accumulator, which has had the first `done` images of the set."""
 
-        def write_contents(file: h5py.File) -> None:
-            file.attrs["identity"], file.attrs["done"] = hdf5.fixed_text(self.identity), done
+        def write_contents(file: NewFile) -> None:
+            file.attrs["identity"], file.attrs["done"] = fixed_text(self.identity), done
             for name, array in self.accumulator.state().items():
                 file[f"state/{name}"] = array
 
@@ -93,7 +93,8 @@ class StateFile:
             done = file.integer("done")
             if not 0 <= done <= self.images:
                 raise ValueError(f"done of {self.path} is {done}, expected at most {self.images} images")
-            self.accumulator.restore({name: _like(file, name, array) for name, array in self.accumulator.state().items()})
+            state = {name: _like(file, name, array) for name, array in self.accumulator.state().items()}
+            self.accumulator.restore(state, done)
             return done
 
 

@@ -11,13 +11,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from npzf.backend import to_numpy, to_same_device
 from npzf.network import Network
 from npzf.serialization import from_file, to_file
 from npzf.storage import hdf5
+from npzf.storage.writer import NewFile, fixed_text
 from npzf.training.sgd import SGD
 from npzf.training.stored_state import check_state
 
@@ -27,11 +27,11 @@ MOST_STATE = 2**24  # bytes: the log of every epoch is in it
 def save(path: str | Path, net: Network, sgd: SGD, state: dict[str, Any]) -> None:
     """Writes net, velocity and this state in the place of path; OSError leaves the earlier file as it was."""
 
-    def write_contents(file: h5py.File) -> None:
+    def write_contents(file: NewFile) -> None:
         to_file(net, file)
-        file["training/state"] = hdf5.fixed_text(json.dumps(state))
+        file["training/state"] = fixed_text(json.dumps(state))
         for name, velocity in sgd.velocity.items():
-            file[f"training/velocity/{name}"] = to_numpy(velocity)
+            file.put(f"training/velocity/{name}", to_numpy(velocity))
 
     hdf5.write(path, write_contents)
 

@@ -17,6 +17,7 @@ from npzf.data import EvaluationBatches, ImageSet, MirroredBatches, SquareImages
 from npzf.network import Network
 from npzf.render import file_names
 from npzf.storage import hdf5
+from npzf.storage.writer import NewFile, fixed_text, fixed_texts
 from npzf.sweep import State, net_identity, sweep
 from npzf.transfer.feature_file import KIND, FeatureFile
 from npzf.transfer.parts import KIND as PART
@@ -62,7 +63,7 @@ def extract_features(
     }
     if path.exists() and (found := _reusable(path, identity)):
         return found
-    parts = Parts(path.with_name(f"{path.name}.parts"), collected, _digest(*identity.values(), batches.batch))
+    parts = Parts(path.with_name(f"{path.name}.parts"), collected, _digest(*identity.values(), batches.batch), len(squares))
     sweep(batches, collected, parts, batches.batch)
     description = {
         "layers": layers,
@@ -109,7 +110,7 @@ class _Collected:
         arrays = {str(k): np.concatenate(self._arrays[layer]) for k, layer in enumerate(self.layers) if self._arrays[layer]}
         return {"indices": np.concatenate([np.empty(0, np.int64), *self._indices])} | arrays
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: State, done: int) -> None:
         """Nothing: what is in a part is not needed in memory."""
 
     def clear(self) -> None:
@@ -161,29 +162,33 @@ def _assemble(path: Path, parts: Parts, collected: _Collected, identity: dict[st
     """Writes the parts as one file, block by block."""
     images, net = collected.squares.source, collected.net
 
-    def write_contents(file: h5py.File) -> None:
+    def write_contents(file: NewFile) -> None:
         for key, value in identity.items():
-            file.attrs[key] = hdf5.fixed_text(value)
-        file["description"] = hdf5.fixed_text(json.dumps(description))
+            file.attrs[key] = fixed_text(value)
+        file["description"] = fixed_text(json.dumps(description))
         names = file_names(collected.layers)
         arrays = {}
         for layer in collected.layers:
             shape = (len(images), collected.kept, *net.shapes[layer])
             arrays[layer] = file.create_dataset(f"features/{names[layer]}", shape, collected.dtype)
-        file["datasets"] = hdf5.fixed_text(json.dumps({layer: names[layer] for layer in collected.layers}))
+        file["datasets"] = fixed_text(json.dumps({layer: names[layer] for layer in collected.layers}))
         decoded = np.zeros(len(images), np.uint8)
         for part in parts.files():
             with hdf5.read(part, PART) as stored:
-                indices = stored.array("indices", [np.int64], (None,))
-                decoded[indices] = 1
-                for k, layer in enumerate(collected.layers):
-                    _copy(stored.mapped(str(k), [collected.dtype]), arrays[layer], indices)
+                indices = parts.indices(stored)
+                shapes = [(len(indices), *arrays[layer].shape[1:]) for layer in collected.layers]
+                if not len(indices):  # none of its images can be decoded
+                    continue
+                sources = [stored.mapped(str(k), [collected.dtype], shape) for k, shape in enumerate(shapes)]
+            decoded[indices] = 1
+            for source, layer in zip(sources, collected.layers, strict=True):
+                _copy(source, arrays[layer], indices)
         for missing in np.flatnonzero(decoded == 0):
             for array in arrays.values():
                 array[missing] = np.nan
         file["decoded"], file["targets"] = decoded, images.targets
-        file["names"] = hdf5.fixed_texts([images.name(i) for i in range(len(images))])
-        file["classes"] = hdf5.fixed_text(json.dumps(images.classes))
+        file["names"] = fixed_texts([images.name(i) for i in range(len(images))])
+        file["classes"] = fixed_text(json.dumps(images.classes))
 
     hdf5.write(path, write_contents, KIND)
 

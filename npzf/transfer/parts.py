@@ -7,9 +7,11 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
-import h5py
+import numpy as np
 
 from npzf.storage import hdf5
+from npzf.storage.reader import Reader
+from npzf.storage.writer import NewFile, fixed_text
 from npzf.sweep import Accumulator
 
 KIND = "feature part"
@@ -31,11 +33,11 @@ class Parts:
     """A folder with one file for each stretch of images; a Store of the sweep.
 
     Each file is whole or absent, so that a pass that is killed loses no more than its last minute. identity: of the pass; parts
-    of another one, and what is damaged with all that follows it, are removed.
+    of another one, and what is damaged with all that follows it, are removed. images: how many the whole set has.
     """
 
-    def __init__(self, folder: str | Path, collected: Collected, identity: str):
-        self.folder, self.collected, self.identity = Path(folder), collected, identity
+    def __init__(self, folder: str | Path, collected: Collected, identity: str, images: int):
+        self.folder, self.collected, self.identity, self.images = Path(folder), collected, identity, images
         self._done = 0
 
     @property
@@ -47,8 +49,8 @@ class Parts:
         """Writes what was collected up to image `done` as one more part."""
         state = self.collected.state()
 
-        def write_contents(file: h5py.File) -> None:
-            file.attrs["identity"] = hdf5.fixed_text(self.identity)
+        def write_contents(file: NewFile) -> None:
+            file.attrs["identity"] = fixed_text(self.identity)
             file.attrs["first"], file.attrs["done"] = self._done, done
             for name, array in state.items():
                 file[name] = array
@@ -82,6 +84,16 @@ class Parts:
             if file.text_attribute("identity") != self.identity:
                 raise ValueError(f"{path} is of another net, other images or another choice")
             first, done = file.integer("first"), file.integer("done")
-            if not first == self._done < done:
-                raise ValueError(f"{path} has images {first} to {done}, expected those from {self._done} on")
+            if not first == self._done < done <= self.images:
+                raise ValueError(f"{path} has images {first} to {done}, expected those from {self._done} to {self.images}")
+            if "indices" in file:
+                self.indices(file)
             return done
+
+    def indices(self, file: Reader) -> np.ndarray:
+        """Which images an open part has: int64, rising; ValueError for others than those that it is said to have."""
+        indices = file.array("indices", [np.int64], (None,))
+        first, done = file.integer("first"), file.integer("done")
+        if len(indices) and not (first <= indices[0] and indices[-1] < done and (np.diff(indices) > 0).all()):
+            raise ValueError(f"{file.path} has images {indices[0]} to {indices[-1]}, expected {first} to {done - 1}")
+        return indices

@@ -64,7 +64,7 @@ class Collected(Sums):
 
 
 def make_part() -> None:
-    store = Parts("parts", Collected(tiny()), "one")
+    store = Parts("parts", Collected(tiny()), "one", 12)
     store.collected.sum += 3
     store.resume()
     store.save(7)
@@ -74,7 +74,7 @@ def read_part(path: Path) -> str:
     said = io.StringIO()
     handler = logging.StreamHandler(said)
     logging.getLogger("npzf").addHandler(handler)
-    done = Parts(path.parent, Collected(tiny()), "one").resume()
+    done = Parts(path.parent, Collected(tiny()), "one", 12).resume()
     if not done:
         raise ValueError(said.getvalue().rstrip("\n"))
     with h5py.File(path, "r") as file:

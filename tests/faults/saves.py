@@ -86,7 +86,7 @@ class Sums:
     def state(self) -> dict[str, np.ndarray]:
         return {"sum": self.sum, "more/last": self.sum * 2}
 
-    def restore(self, state: dict[str, np.ndarray]) -> None:
+    def restore(self, state: dict[str, np.ndarray], done: int) -> None:
         self.sum = state["sum"]
 
 

@@ -182,6 +182,9 @@ STATES = {
     "another type": (replaced("state/0/values", np.zeros((4, 5), "f4")), "is float32, expected numbers of type float64"),
     "missing": (replaced("state/0/rows", None), "state/0/rows of .* is missing"),
     "beyond the map": (replaced("state/0/rows", np.full((4, 5), 10**6)), "lie at 1000000 to 1000000"),
+    "beyond the images": (replaced("state/0/images", np.full((4, 5), 8)), "lie at 8 to 8, expected 0 to 7"),
+    "no places": (replaced("state/0/rows", np.full((4, 5), -1)), "lie at -1 to -1"),
+    "not in order": (replaced("state/0/values", np.arange(20.0).reshape(4, 5)), "not in order"),
     "no numbers": (replaced("state/0/values", np.full((4, 5), np.nan)), "top activations are NaN"),
     "of another pass": (lambda f: f.attrs.create("identity", np.bytes_("x")), "is of another net, image set or choice"),
 }

@@ -8,6 +8,7 @@ from feature_files import feature_file
 from resealing import changed, replaced
 
 from npzf.transfer.feature_file import FeatureFile
+from npzf.transfer.parts import Parts
 
 COUNT = 6
 
@@ -46,3 +47,44 @@ def test_a_file_that_cannot_be_is_named_although_its_digest_is_right(tmp_path, c
     with pytest.raises(ValueError, match=named) as caught:
         FeatureFile(tmp_path / "f.h5")
     assert str(tmp_path / "f.h5") in str(caught.value) and "\n" not in str(caught.value)
+
+
+class Numbers:
+    """What a pass has collected: indices."""
+
+    bytes = 0
+
+    def __init__(self, *indices):
+        self.indices = np.array(indices, np.int64)
+
+    def state(self):
+        return {"indices": self.indices}
+
+    def clear(self):
+        pass
+
+
+PARTS = {
+    "beyond the set": (
+        lambda f: f.attrs.create("done", 2**62),
+        "has images 0 to 4611686018427387904, expected those from 0 to 9",
+    ),
+    "nothing": (lambda f: f.attrs.create("done", 0), "has images 0 to 0"),
+    "elsewhere": (lambda f: f.attrs.create("first", 2), "has images 2 to 4"),
+    "an image beyond its end": (replaced("indices", np.array([0, 4])), "has images 0 to 4, expected 0 to 3"),
+    "an image before its beginning": (replaced("indices", np.array([-1, 3])), "has images -1 to 3"),
+    "an image twice": (replaced("indices", np.array([1, 1])), "has images 1 to 1"),
+    "images that are no numbers": (replaced("indices", np.array([0.0, 1])), "is float64"),
+    "another pass": (lambda f: f.attrs.create("identity", np.bytes_("two")), "is of another net"),
+}
+
+
+@pytest.mark.parametrize(("change", "named"), PARTS.values(), ids=PARTS)
+def test_a_part_that_cannot_be_is_computed_again_and_said(tmp_path, caplog, change, named):
+    Parts(tmp_path, Numbers(0, 1, 3), "one", 9).save(4)
+    assert Parts(tmp_path, Numbers(), "one", 9).resume() == 4
+    (part,) = tmp_path.iterdir()
+    changed(part, change)
+    assert Parts(tmp_path, Numbers(), "one", 9).resume() == 0 and not part.exists()
+    (record,) = caplog.records
+    assert named in record.getMessage() and str(part) in record.getMessage() and "computed again" in record.getMessage()

@@ -261,15 +261,15 @@ class Numbers:
 
 def test_parts_of_another_pass_and_damaged_ones_are_not_believed(tmp_path):
     numbers = Numbers()
-    stored = Parts(tmp_path / "parts", numbers, "one")
+    stored = Parts(tmp_path / "parts", numbers, "one", 12)
     for first in (0, 4, 8):
         numbers.values = [first]
         stored.save(first + 4)
-    assert Parts(tmp_path / "parts", numbers, "one").resume() == 12
+    assert Parts(tmp_path / "parts", numbers, "one", 12).resume() == 12
     (tmp_path / "parts" / "0000000004.h5").write_bytes(b"damaged")
-    assert Parts(tmp_path / "parts", numbers, "one").resume() == 4  # and what follows it hangs in the air
+    assert Parts(tmp_path / "parts", numbers, "one", 12).resume() == 4  # and what follows it hangs in the air
     assert len(stored.files()) == 1
-    assert Parts(tmp_path / "parts", numbers, "other").resume() == 0
+    assert Parts(tmp_path / "parts", numbers, "other", 12).resume() == 0
     assert not stored.files()
 
 
