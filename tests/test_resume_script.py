@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from test_scripts import SCRIPTS, class_folders, command, refuses, works
+from test_scripts import SCRIPTS, class_folders, command, loaded, refuses, works
 
 import npzf
 from npzf.training import checkpoint
@@ -234,3 +234,26 @@ def test_a_second_run_in_the_folder_is_refused_while_the_first_is_on(sets, tmp_p
         first.send_signal(signal.SIGKILL)
     refuses("of a run already", "demo", "--out", out)
     assert "done: " in works("train", *sets, "--resume", out / "checkpoint.h5", "--epochs", 2)
+
+
+def test_the_demo_replaces_an_earlier_demo_and_nothing_else(monkeypatch, tmp_path, run):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    demo, made = loaded("demo"), []
+
+    def show(args, folder):
+        made.append(sorted(path.name for path in folder.path.iterdir()))
+        for name in ("best.h5", "log.csv", "features.png"):
+            (folder.path / name).write_text("of a demo")
+
+    monkeypatch.setattr(demo, "show", show)
+    args = demo.parser().parse_args(["--out", str(tmp_path / "demo")])
+    demo.main(args)
+    demo.main(args)
+    assert made == [[".npzf-run"], [".npzf-run", "features.png"]]
+    args.out = str(run.parent)
+    with pytest.raises(ValueError, match=r"has checkpoint.h5 previous.h5 best.h5 log.csv epochs of a run already"):
+        demo.main(args)
+    (tmp_path / "demo" / ".npzf-run").unlink()
+    args.out = str(tmp_path / "demo")
+    with pytest.raises(ValueError, match=r"has best.h5 log.csv of a run already: name another folder"):
+        demo.main(args)
