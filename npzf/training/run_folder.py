@@ -52,8 +52,7 @@ class RunFolder:
         except BaseException as error:
             self.__exit__(None, None, None)
             if isinstance(error, OSError) and error.errno is not None and error.strerror:
-                words = f"could not be made a run's folder ({error.strerror})"
-                raise type(error)(error.errno, words, str(self.path)) from error
+                raise self._unwritten(error) from error
             raise
         return self
 
@@ -128,8 +127,14 @@ class RunFolder:
 
     def _write(self, program: str) -> None:
         holder = {"program": program, "process": os.getpid(), "host": socket.gethostname()}
-        os.lseek(self._marker, 0, os.SEEK_SET)
-        os.write(self._marker, json.dumps(holder).encode().ljust(WIDTH))
+        try:
+            os.lseek(self._marker, 0, os.SEEK_SET)
+            os.write(self._marker, json.dumps(holder).encode().ljust(WIDTH))
+        except OSError as error:
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: OSError) -> OSError:
+        return OSError(error.errno, f"could not write the file ({error.strerror})", str(self.path / MARKER))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         if self._marker >= 0:

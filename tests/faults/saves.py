@@ -6,6 +6,7 @@ each file, None for one that is absent. A reader that refuses a file raises.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -165,7 +166,7 @@ class Checkpoint:
 
     def save(self) -> None:
         made = Trainer.resume("checkpoint.h5", images(), images(6, 1))
-        made.batch += 1
+        made.batch = 1
         made.save(made.path)
 
     def look(self, name: str) -> str:
@@ -173,15 +174,19 @@ class Checkpoint:
 
 
 class Epoch:
-    """The end of an epoch: checkpoint, best net and log; run to the end of the second epoch, whatever was done of it."""
+    """The end of an epoch: checkpoints, best net and log; run to the end of the second epoch, whatever was done of it."""
 
-    files = ("checkpoint.h5", "best.h5", "log.csv")
+    files = ("checkpoint.h5", "previous.h5", "best.h5", "log.csv")
 
     def prepare(self) -> None:
-        trainer(epochs=1).run()
+        def stop(_: Trainer) -> None:
+            raise KeyboardInterrupt
+
+        with contextlib.suppress(KeyboardInterrupt):
+            trainer().run(stop)
 
     def save(self) -> None:
-        Trainer.resume("checkpoint.h5", images(), images(6, 1), epochs=2).run()
+        Trainer.resume("checkpoint.h5", images(), images(6, 1)).run()
 
     def look(self, name: str) -> str:
         return of_log(Path(name)) if name == "log.csv" else of_training(Path(name))
