@@ -482,6 +482,14 @@ def test_names_in_names_do_not_grow_without_end(tmp_path):
     refused(tmp_path / "a.pkl", "characters")
 
 
+@pytest.mark.parametrize("name", ["a\nb", "a\x0bb", "a\x1b[31mb", "a\u2028b"])
+def test_names_that_cannot_be_printed_are_refused(tmp_path, name):
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({name: np.ones(3)}))
+    refused(tmp_path / "a.pkl", "an array is called")
+    (tmp_path / "b.pkl").write_bytes(b"c" + name.encode().replace(b"\n", b"\x0b") + b"\nx\n.")
+    refused(tmp_path / "b.pkl", "it names a")
+
+
 def test_storages_of_tuples_are_none(tmp_path):
     data = program(b"(U\x07storagectorch\nFloatStorage\n" + TUPLES + b"U\x03cpuK\x01tQ")
     npz(tmp_path / "a.pth", [("a/data.pkl", data), ("a/data/0", bytes(4))])

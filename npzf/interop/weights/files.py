@@ -15,7 +15,7 @@ import numpy as np
 
 from npzf.interop.weights.hdf5_file import read_hdf5
 from npzf.interop.weights.layouts import LAYOUTS
-from npzf.interop.weights.limits import Refused, guarded
+from npzf.interop.weights.limits import Refused, guarded, printable
 from npzf.interop.weights.npz_file import read_npz
 from npzf.interop.weights.restricted_pickle import read_pickle
 from npzf.interop.weights.safetensors_file import read_safetensors
@@ -60,6 +60,8 @@ def read_state(path: str | Path) -> StateFile:
     if path.suffix.lower() not in READERS:
         raise ValueError(f"{path}: its suffix is {path.suffix!r}, expected one of {', '.join(READERS)}")
     state = READERS[path.suffix.lower()](path)
+    if wrong := [name for name in state.arrays if not name.isprintable() or len(name) > LONGEST_NAME]:
+        raise ValueError(f"{path}: an array is called {printable(wrong[0], 60)!r}, expected a name that can be printed")
     arrays = {name: guarded(partial(_floating, value), path) for name, value in state.arrays.items()}
     return StateFile(path, arrays, state.layout, state.fed, state.ordered)
 

@@ -34,5 +34,11 @@ def reason(error: BaseException) -> str:
     """What an error says, in one line that is not too long."""
     if isinstance(error, MemoryError):
         return "there is not enough memory for it"
-    text = " ".join(str(error)[: 4 * LONGEST].split()) or type(error).__name__
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return printable(str(error)) or type(error).__name__
+
+
+def printable(text: str, most: int = LONGEST) -> str:
+    """Text out of a file, in one line that is not too long; what cannot be printed becomes a question mark."""
+    line = " ".join(text[: 4 * most].split())
+    line = "".join(letter if letter.isprintable() else "?" for letter in line)
+    return line if len(line) <= most else f"{line[:most]}..."

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
-from npzf.interop.weights.limits import Refused, guarded, most_bytes
+from npzf.interop.weights.limits import Refused, guarded, most_bytes, printable
 
 KINDS = "biufc"  # of the types of arrays: numbers
 MOST_STEPS = 2**21  # of the program that a pickle is; each may take a hundred bytes
@@ -37,7 +37,7 @@ class ArrayUnpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """The stand-in for a name; Refused for one that is not admitted."""
         if (module, name) not in self.admitted:
-            reason = f"it names {module}.{name}, expected arrays, containers, strings and numbers alone"
+            reason = f"it names {printable(f'{module}.{name}', 100)}, expected arrays, containers, strings and numbers alone"
             raise Refused(f"{self.name}: {reason}; nothing of it has run")
         return _Call(self.admitted[module, name])
 
