@@ -10,6 +10,7 @@ from npzf import backend
 from npzf.backend import arrays, to_device, to_numpy
 from npzf.graph import INPUT, Graph
 from npzf.layers import Conv, Draw, Dropout, Flatten, FullyConnected, Join, ReLU, Save
+from npzf.numbers import check_seed
 from npzf.ops import face
 from npzf.preprocessing import Preprocessing
 from npzf.tape import Tape
@@ -34,6 +35,7 @@ class Network(Graph):
         dtype: Any = "float32",
         weight_init: str | float = "he",
     ):
+        check_seed(seed)
         super().__init__(input_shape, table)
         self.dtype = arrays.float_type(dtype)
         self.classes: tuple[str, ...] | None = None

@@ -12,6 +12,7 @@ from npzf.backend import is_device_array, prefetch_to_device, to_numpy
 from npzf.data import Batch, Batches, ImageSet, SquareImages, evaluation_batches
 from npzf.losses import softmax
 from npzf.network import Network
+from npzf.numbers import check_whole
 
 Images = np.ndarray | ImageSet | SquareImages | Batches
 
@@ -90,6 +91,7 @@ def _mean_of_crops(y: np.ndarray, indices: np.ndarray) -> np.ndarray:
 
 def _batches(net: Network, images: Images, batch: int) -> tuple[int, Iterable[Batch]]:
     """Number of images N, and batches of them, x on the net's device."""
+    check_whole(batch=batch)
     if batch < 1:
         raise ValueError(f"batch is {batch}, expected at least 1 image")
     if isinstance(images, np.ndarray) or is_device_array(images):

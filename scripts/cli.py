@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cli_options import LARGEST, LARGEST_SEED, MOST, PIXELS, Options, Paragraphs, number, one_of, whole
+from cli_options import LARGEST, MOST, PIXELS, Options, Paragraphs, number, one_of, whole
 from cli_outputs import out_file, out_folder, outputs
 from cli_streams import OneLine, shown
 
@@ -38,6 +38,7 @@ from npzf.data import resized_side as default_side
 from npzf.interop.inputs import CHANNELS, RANGES
 from npzf.interop.net_files import ARCHITECTURES, NetOptions, read_net
 from npzf.interop.ready_nets import READY
+from npzf.numbers import LARGEST_SEED
 from npzf.sweep import stopping
 from npzf.text import one_line, printable, short
 
@@ -90,7 +91,7 @@ def run_shown(main: Callable[[argparse.Namespace], None], options: argparse.Argu
         print(f"error: {one_line(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
-        print(str(interrupt) or "interrupted", file=sys.stderr)
+        print(one_line(interrupt) or "interrupted", file=sys.stderr)
         sys.exit(128 + getattr(interrupt, "number", signal.SIGINT))
 
 

@@ -16,7 +16,6 @@ NUMBER = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0
 PIXELS = 10_000  # the longest side of a picture that is made or asked for
 MOST = 1_000_000  # of what is counted: images in a pass, maps, epochs, steps
 LARGEST = 1e9  # of numbers that may be as large as one likes
-LARGEST_SEED = 2**63 - 1
 
 
 class Paragraphs(argparse.HelpFormatter):

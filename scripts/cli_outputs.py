@@ -12,6 +12,7 @@ from cli_options import some
 
 from npzf.storage.atomic import before_writing
 from npzf.storage.output import check_output
+from npzf.text import shortened
 
 OF_A_RUN = (
     "checkpoint.h5",
@@ -21,6 +22,7 @@ OF_A_RUN = (
     "unfinished.h5",
     "results.json",
 )  # go on, or are guarded, by themselves
+NAME_MAX = 255  # bytes of the name of a file or folder
 NAMED = 5  # files that are named when they have been replaced
 
 
@@ -73,6 +75,7 @@ def outputs(args: argparse.Namespace) -> Iterator[None]:
 
 def check(option: str, out: str, read: list[str]) -> None:
     """The error of `outputs`, unless the output can be written."""
+    check_place(option, out)
     if isinstance(out, OutFolder):
         if os.path.lexists(out) and not os.path.isdir(out):
             raise NotADirectoryError(f"{option} is {out}, a file, expected a folder to write to")
@@ -81,6 +84,19 @@ def check(option: str, out: str, read: list[str]) -> None:
         if os.path.exists(out) and os.path.exists(path) and os.path.samefile(out, path):
             raise ValueError(f"{option} is {out}, which is also read: expected another file")
     check_output(out, option)
+
+
+def check_place(option: str, out: str) -> None:
+    """OSError if nothing can be written there: in a file, in a folder that is not to be written to, under a name too long."""
+    parts, above = Path(out).parts, Path(out).absolute().parent
+    if longest := [part for part in parts if len(os.fsencode(part)) > NAME_MAX]:
+        raise OSError(f"{option} is {shortened(longest[0])}, expected names of at most {NAME_MAX} bytes")
+    while not os.path.lexists(above) and above != above.parent:
+        above = above.parent
+    if not above.is_dir():
+        raise NotADirectoryError(f"{option} is {out}, but {above} is no folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(f"{option} is {out}, but {above} cannot be written to")
 
 
 def claim(folder: str | Path, *names: str) -> None:

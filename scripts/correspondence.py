@@ -17,6 +17,7 @@ from npzf.data import check_takes_images, with_channels
 from npzf.render import grid, save_png
 from npzf.studies import sign_changes
 from npzf.studies.correspondence import PAPER, SIZE, SignChanges, mask, read_landmarks
+from npzf.text import printable
 
 
 def main(args: argparse.Namespace) -> None:
@@ -47,7 +48,7 @@ def table(layer: str, rows: dict[str, SignChanges]) -> str:
         undefined += len(row.without_zeros) - len(known)
         own = [f"{values.mean():.3f} +- {values.std():.3f}" if len(values) else "none" for values in (row.with_zeros, known)]
         paper = [f"{mean:.3f} +- {deviation:.3f}" for mean, deviation in PAPER.get(part, ())] or ["", ""]
-        cells = (part.replace("_", " "), *own, f"{row.zeros:.1%}", *paper)
+        cells = (printable(part.replace("_", " ")), *own, f"{row.zeros:.1%}", *paper)
         lines.append("".join(f"{cell:>18}" for cell in cells))
     if undefined:
         lines.append(f"left out of the second column: {undefined} pairs in which no feature changed in both images")

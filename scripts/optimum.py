@@ -18,6 +18,7 @@ from cli_outputs import claim
 import npzf
 from npzf.render import GreatCircles, file_names, optimum_film, optimum_sheet, robust_scale, save_png, to_grey
 from npzf.studies import flat_directions, great_circle, hessian_directions, optimal_input
+from npzf.studies.optimum import STEEPEST
 from npzf.studies.unit_function import UnitFunction
 
 MAPS = 4  # drawn unless some are named
@@ -98,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--spectrum-exponent",
-        type=number(0, 10),
+        type=number(0, STEEPEST),
         default=0.5,
         help="spectrum 1/f^this; 0: Erhan's, 1: photographs' (default 0.5)",
     )

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = [  # lowest first; a room imports from its own row and from those below
-    ["backend", "storage", "geometry", "preprocessing", "text"],
+    ["backend", "storage", "geometry", "preprocessing", "text", "numbers"],
     ["ops"],
     ["layers", "regions"],
     ["network", "models", "rows", "graph", "tape", "units", "losses", "serialization"],

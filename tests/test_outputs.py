@@ -127,3 +127,12 @@ def test_a_device_is_no_output(folder, tmp_path):
     (tmp_path / "null.png").symlink_to("/dev/null")
     refuses("cannot be replaced", "explain", folder / "net.h5", folder / "photo.png", "--out", tmp_path / "null.png")
     assert (tmp_path / "null.png").is_symlink() and np.fromfile("/dev/null", np.uint8, 1).size == 0
+
+
+@pytest.mark.parametrize("script", ["explain", "visualize"])
+def test_a_place_that_cannot_be_written_to_is_named_before_the_work(folder, tmp_path, script):
+    (tmp_path / "file").write_text("x")
+    given = GIVEN[script].format(folder).split()
+    refuses(f"but {tmp_path / 'file'} is no folder", script, *given, "--out", tmp_path / "file" / "new" / "a.png")
+    refuses("expected names of at most 255 bytes", script, *given, "--out", tmp_path / ("x" * 252 + ".png"))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

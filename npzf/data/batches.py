@@ -17,6 +17,7 @@ from npzf.data.image_files import file_stamps
 from npzf.data.protocols import Batch
 from npzf.data.square_images import SquareImages
 from npzf.geometry import pair
+from npzf.numbers import check_seed, check_whole
 from npzf.preprocessing import Preprocessing
 
 PIXELS = Preprocessing()  # x is the pixels themselves
@@ -31,8 +32,7 @@ class TrainingBatches:
     """
 
     def __init__(self, images: SquareImages, size: Size, batch: int = 128, preprocessing: Preprocessing = PIXELS, seed: int = 0):
-        if seed < 0:
-            raise ValueError(f"seed is {seed}, expected 0 or more")
+        check_seed(seed)
         _check(images, size, batch, preprocessing)
         self.images, self.size, self.batch = images, pair(size), batch
         self.preprocessing, self.seed = preprocessing, seed
@@ -160,6 +160,7 @@ def _ahead(prepare: Callable[[int], Batch], keys: Iterable[int]) -> Iterator[Bat
 
 def _check(images: SquareImages, size: Size, batch: int, preprocessing: Preprocessing) -> None:
     """ValueError unless crops of this size can be taken from the images, and the preprocessing fits them."""
+    check_whole(batch=batch)
     if batch < 1:
         raise ValueError(f"batch is {batch}, expected at least 1 image")
     rows, columns = pair(size)

@@ -14,8 +14,11 @@ from npzf.data.crops import check_channels, square, squashed, with_channels
 from npzf.data.decode import DecodeError
 from npzf.data.protocols import ImageSet
 from npzf.data.targets import checked_targets
+from npzf.numbers import check_whole
 
 THREADS = min(8, os.cpu_count() or 1)
+
+LARGEST_SIDE = 10_000  # pixels
 
 log = logging.getLogger("npzf")
 
@@ -33,6 +36,9 @@ class SquareImages:
 
     def __init__(self, source: ImageSet, side: int, limit: int = 2**30, channels: int = 3, squash: bool = False):
         check_channels(channels)
+        check_whole(side=side)
+        if not 1 <= side <= LARGEST_SIDE:
+            raise ValueError(f"side is {side}, expected 1 to {LARGEST_SIDE} pixels")
         checked_targets(source)
         self.source, self.side, self.channels, self.squash = source, side, channels, squash
         self.failures: dict[int, str] = {}

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npzf.geometry import Field
+from npzf.numbers import MOST
 from npzf.ops import CPU, Ops
 from npzf.regions import Region
 
@@ -143,8 +144,8 @@ def require_positive(layer: str, **values: int | tuple[int, int]) -> None:
     """ValueError for the first value that is not a whole number of at least 1, or (rows, columns) of such."""
     for name, value in values.items():
         numbers = value if isinstance(value, tuple | list) and len(value) == 2 else (value,)
-        if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 1 for n in numbers):
-            raise ValueError(f"{layer}: {name} is {value!r}, expected a whole number of at least 1")
+        if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and 1 <= n <= MOST for n in numbers):
+            raise ValueError(f"{layer}: {name} is {value!r}, expected a whole number of at least 1, at most {MOST}")
 
 
 def require_pad(layer: str, pad: Any) -> None:

@@ -16,6 +16,7 @@ from npzf.backend import to_numpy
 from npzf.data import Batch, EvaluationBatches, ImageSet, SquareImages, evaluation_batches
 from npzf.losses import softmax
 from npzf.network import Network
+from npzf.numbers import check_whole
 from npzf.studies.histograms import Histograms
 from npzf.studies.top import IMAGES, TopActivations
 from npzf.sweep import State, sweep
@@ -175,6 +176,7 @@ def map_statistics(
     together if the net has no class scores. state_file: with it, an interrupted pass resumes (sweep). ValueError for an unknown
     layer, a count below 1, activations that are not finite, no images, and the state file of another pass.
     """
+    check_whole(count=count)
     if count < 1:
         raise ValueError(f"count is {count}, expected at least 1")
     batches = evaluation_batches(net, images, IMAGES)

@@ -22,6 +22,7 @@ import numpy as np
 from npzf.backend.arrays import as_batch, generator
 from npzf.data import decode, square
 from npzf.network import Network
+from npzf.numbers import check_seed, check_whole
 from npzf.predict import features
 from npzf.storage.regular import read_regular
 
@@ -86,6 +87,7 @@ def _check(x: np.ndarray, parts: Mapping[str, np.ndarray], size: int | None, ran
     size = max(1, round(min(sides) * SIZE)) if size is None else size
     if count < 2:
         raise ValueError(f"x has {count} images, expected at least 2")
+    check_whole(size=size, random_sets=random_sets)
     if not 1 <= size <= min(sides):
         raise ValueError(f"size is {size}, expected 1 to {min(sides)} pixels")
     if random_sets < 1:
@@ -102,6 +104,7 @@ def _corners(
     """Part -> sets of the squares' first rows and columns (N, 2) in images of this shape (N, H, W)."""
     count, *sides = shape
     room = [side - size + 1 for side in sides]
+    check_seed(seed)
     each = generator(seed).integers(0, room, (random_sets, count, 2))
     shared = np.repeat(generator(seed, 1).integers(0, room, (random_sets, 1, 2)), count, axis=1)
     sets = {name: [np.rint(np.asarray(places) - (size - 1) / 2).astype(int)] for name, places in parts.items()}

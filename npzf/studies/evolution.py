@@ -9,6 +9,7 @@ import numpy as np
 from npzf.backend.arrays import generator
 from npzf.data import ImageSet, SquareImages, centre_crop, evaluation_batches, fit_to_net
 from npzf.network import Network
+from npzf.numbers import check_seed, check_whole
 from npzf.studies.top import IMAGES, top_activations, unit_projections
 
 EPOCHS = (1, 2, 5, 10, 20, 30, 40, 64)  # figure 4
@@ -27,6 +28,8 @@ class Evolution:
     """
 
     def __init__(self, net: Network, images: ImageSet | SquareImages, layers: Collection[str], *, maps: int = 6, seed: int = 0):
+        check_whole(maps=maps)
+        check_seed(seed)
         if maps < 1:
             raise ValueError(f"maps is {maps}, expected at least 1")
         for name in layers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from npzf.network import Network
+from npzf.numbers import check_seed
 from npzf.studies.optimum import FlatDirections, OptimalInput, check_count_and_reach, rank
 from npzf.studies.unit_function import UnitFunction
 
@@ -25,6 +26,7 @@ def hessian_directions(
         raise ImportError("the Hessian's eigenvectors need SciPy: pip install 'npzf[studies]'") from None
     function = UnitFunction(net, optimum.layer, optimum.unit, optimum.spectrum_exponent)
     check_count_and_reach(function, count, reach)
+    check_seed(seed)
     n = int(np.prod(function.shape)) - 1
     z, angle = function.whiten(optimum.x), np.deg2rad(reach)
     sphere, step = Tangent(z), np.tan(angle) * optimum.norm

@@ -12,6 +12,7 @@ from npzf.backend.arrays import as_batch
 from npzf.layers import Conv, Dropout, FullyConnected
 from npzf.losses import softmax
 from npzf.network import Network
+from npzf.numbers import check_finite, check_whole
 from npzf.predict import features
 from npzf.studies.labels import Labels, class_labels
 
@@ -61,6 +62,7 @@ def transformation_curves(
     values = default_amounts(kind, x.shape[1]) if amounts is None else np.asarray(amounts, np.float64)
     for amount in values:
         check_transformation(kind, amount)
+    check_whole(batch=batch)
     if batch < 1:
         raise ValueError(f"batch is {batch}, expected at least 1 amount")
     colour, names = mean_colour(net), [*layers, net.scores_name]
@@ -89,6 +91,7 @@ def check_transformation(kind: str, amount: float) -> None:
     """ValueError for an unknown kind, and a scale that is not positive."""
     if kind not in AMOUNTS:
         raise ValueError(f"kind is {kind!r}, expected one of {', '.join(AMOUNTS)}")
+    check_finite(amount=amount)
     if kind == "scale" and not amount > 0:
         raise ValueError(f"amount is {amount:g}, expected a scale above 0")
 

@@ -13,6 +13,7 @@ from npzf.backend import to_numpy
 from npzf.backend.arrays import as_batch
 from npzf.losses import softmax
 from npzf.network import Network
+from npzf.numbers import check_finite, check_whole
 from npzf.regions import Region
 from npzf.studies.labels import Labels, class_labels
 
@@ -72,6 +73,7 @@ def occlusion_map(
     labels = class_labels(net, labels, len(x))
     if layer is not None and layer not in net.layers:
         raise ValueError(f"layer is {layer!r}, expected one of {', '.join(net.layers)}")
+    check_whole(batch=batch)
     if batch < 1:
         raise ValueError(f"batch is {batch}, expected at least 1 place")
     occluder = _Occluder.over(x.shape[1:3], size, step, grey)
@@ -96,6 +98,8 @@ class _Occluder:
         shorter = min(sides)
         size = max(1, round(shorter * SIZE)) if size is None else size
         step = max(1, round(shorter * STEP)) if step is None else step
+        check_whole(size=size, step=step)
+        check_finite(grey=grey)
         if not 1 <= size <= shorter:
             raise ValueError(f"size is {size}, expected 1 to {shorter} pixels")
         if step < 1:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from npzf.network import Network
+from npzf.numbers import check_finite, check_seed, check_whole
 from npzf.studies.unit_function import Unit, UnitFunction
 
 ValueAndGradient = Callable[[np.ndarray], tuple[float, np.ndarray]]
 BOUNDS = (1.0, 0.003)  # largest angle of a step in radians, of the first and of the last
+STEEPEST = 10  # spectrum_exponent
 MOMENTUM = 0.7
 
 
@@ -65,10 +67,12 @@ def optimal_input(
     photographs, whose amplitudes fall as 1 / frequency (Field 1987). ValueError for a norm that is not positive, a
     spectrum_exponent below 0, a unit that does not exist, and one without gradient at the noise.
     """
+    check_finite(norm=norm, spectrum_exponent=spectrum_exponent)
+    check_steps_and_seed(steps, seed)
     if not norm > 0:
         raise ValueError(f"norm is {norm}, expected a positive number")
-    if not 0 <= spectrum_exponent < np.inf:
-        raise ValueError(f"spectrum_exponent is {spectrum_exponent}, expected a number of at least 0")
+    if not 0 <= spectrum_exponent <= STEEPEST:
+        raise ValueError(f"spectrum_exponent is {spectrum_exponent}, expected a number from 0 to {STEEPEST}")
     function = UnitFunction(net, layer, unit, spectrum_exponent)
     z = np.random.default_rng(seed).standard_normal(function.shape)
     z *= norm / np.linalg.norm(z)
@@ -96,6 +100,7 @@ def flat_directions(
     """
     function = UnitFunction(net, optimum.layer, optimum.unit, optimum.spectrum_exponent)
     check_count_and_reach(function, count, reach)
+    check_steps_and_seed(steps, seed)
     z, angle, noise = function.whiten(optimum.x), np.deg2rad(reach), np.random.default_rng(seed)
 
     def ends(direction: np.ndarray) -> tuple[float, np.ndarray]:
@@ -114,8 +119,18 @@ def flat_directions(
     return rank(function, optimum, directions, sums, angle)
 
 
+def check_steps_and_seed(steps: int, seed: int) -> None:
+    """ValueError for steps that are no whole number of at least 0, and what is no seed."""
+    check_whole(steps=steps)
+    check_seed(seed)
+    if steps < 0:
+        raise ValueError(f"steps is {steps}, expected at least 0")
+
+
 def check_count_and_reach(function: UnitFunction, count: int, reach: float) -> None:
     """ValueError for a count of directions or a reach in degrees that the unit cannot have."""
+    check_whole(count=count)
+    check_finite(reach=reach)
     largest = int(np.prod(function.shape)) - 2
     if not 1 <= count <= largest:
         raise ValueError(f"count is {count}, expected 1 to {largest}")
@@ -133,7 +148,14 @@ def rank(
 
 
 def great_circle(optimum: OptimalInput, direction: np.ndarray, *, degrees: float = 60.0, frames: int = 25) -> np.ndarray:
-    """Images (frames, H, W, C) of the optimum's norm, from -degrees to +degrees on the great circle in direction (H, W, C)."""
+    """Images (frames, H, W, C) of the optimum's norm, from -degrees to +degrees on the great circle in direction (H, W, C).
+
+    ValueError for degrees that are not finite, and frames below 1.
+    """
+    check_finite(degrees=degrees)
+    check_whole(frames=frames)
+    if frames < 1 or abs(degrees) > 360:
+        raise ValueError(f"frames and degrees are {frames} and {degrees}, expected at least 1, and at most 360")
     angles = np.deg2rad(np.linspace(-degrees, degrees, frames))[:, None, None, None]
     return np.cos(angles) * optimum.x + np.sin(angles) * optimum.norm * direction
 

@@ -11,6 +11,7 @@ import numpy as np
 from npzf.backend import to_numpy
 from npzf.deconvnet import EXACT, gradient, one_at
 from npzf.network import Network
+from npzf.numbers import check_finite, check_whole
 from npzf.studies.labels import Labels, class_labels
 from npzf.units import index_of
 
@@ -34,6 +35,10 @@ def class_model(
     image (H, W, C), by default 0, the mean image, at which a net whose biases are all 0 has no gradient. ValueError for a label
     that does not exist, and a net without class scores; ArithmeticError for a rate so high that the image grows without bound.
     """
+    check_finite(decay=decay, rate=rate)
+    check_whole(steps=steps)
+    if decay < 0 or not rate > 0 or steps < 0:
+        raise ValueError(f"decay, rate and steps are {decay:g}, {rate:g}, {steps}, expected at least 0, above 0, at least 0")
     labels = class_labels(net, label, 1)
     image = np.zeros(net.input_shape, net.dtype) if start is None else np.array(start, net.dtype)
     for _ in range(steps):

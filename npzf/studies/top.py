@@ -16,6 +16,7 @@ from npzf.backend import to_numpy
 from npzf.data import Batch, ImageSet, SquareImages, centre_crop, fit_to_net
 from npzf.deconvnet import project, project_units
 from npzf.network import Network
+from npzf.numbers import check_whole
 from npzf.sweep import State, sweep
 
 IMAGES = 32  # images in one pass
@@ -106,6 +107,7 @@ def top_activations(
     Memory grows with maps and count, not with the images. state_file: with it, an interrupted pass resumes (sweep). ValueError
     for an unknown layer, a count below 1, no images, and the state file of another pass.
     """
+    check_whole(count=count)
     if count < 1:
         raise ValueError(f"count is {count}, expected at least 1")
     net.needed_for(tuple(layers))  # an unknown name is named

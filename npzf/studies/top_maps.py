@@ -9,6 +9,7 @@ import numpy as np
 
 from npzf.backend.arrays import as_batch
 from npzf.network import Network
+from npzf.numbers import check_whole
 from npzf.predict import features
 from npzf.studies.top import Pictures, unit_patches, unit_projections
 
@@ -39,6 +40,7 @@ def top_maps_of_image(net: Network, x: np.ndarray, layers: Collection[str], *, c
 
     Patches are cut from x inverted to pixels. ValueError for a layer without maps, and a count below 1.
     """
+    check_whole(count=count)
     if count < 1:
         raise ValueError(f"count is {count}, expected at least 1")
     for layer in layers:

@@ -12,6 +12,7 @@ from npzf.layers import Conv, Dropout, Flatten, FullyConnected, GlobalAveragePoo
 from npzf.layers.layer import initial_weight
 from npzf.models import PAPER_INITIAL
 from npzf.network import Network, extended
+from npzf.numbers import check_seed
 from npzf.rows import Row
 
 
@@ -44,6 +45,7 @@ def with_new_classes(net: Network, classes: Sequence[str], *, upto: str | None =
     made = extended(net, below, rows, seed=seed)
     new = next(made.layers[name] for name, *_ in rows if made.layers[name].parameters)
     weight = new.parameters["weight"]
+    check_seed(seed)
     weight[...] = to_same_device(initial_weight(weight.shape, PAPER_INITIAL, generator(seed), made.dtype), weight)
     made.classes = names
     return made

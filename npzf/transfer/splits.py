@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from npzf.numbers import check_seed, check_whole
 from npzf.storage.atomic import atomic_write_bytes
 from npzf.storage.regular import MOST_TEXT, read_regular
 
@@ -34,6 +35,8 @@ def random_split(
     targets (N,). The images of a class are shuffled by the seed and its number alone, so that a split with more training images
     contains those of one with fewer. ValueError, naming the class, if one has not more than per_class images.
     """
+    check_whole(per_class=per_class, most_test=MOST_TEST if most_test is None else most_test)
+    check_seed(seed)
     if per_class < 1:
         raise ValueError(f"per_class is {per_class}, expected at least 1 training image")
     if most_test is not None and most_test < 1:
@@ -59,6 +62,8 @@ def cross_validation(targets: np.ndarray, folds: int, seed: int = 0) -> list[Spl
 
     ValueError for fewer than two folds, or if no class has as many images as there are folds.
     """
+    check_whole(folds=folds)
+    check_seed(seed)
     most = np.bincount(targets).max(initial=0)
     if not 2 <= folds <= most:
         raise ValueError(f"folds is {folds}, expected 2 to {most}, the images of the largest class")

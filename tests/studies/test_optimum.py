@@ -183,7 +183,7 @@ def test_with_a_spectrum_exponent_the_optimum_of_a_plane_is_its_filter_blurred(s
         (lambda: optimal_input(plane(), "conv1", (0, 0, 0), np.nan), "norm is nan"),
         (
             lambda: optimal_input(plane(), "conv1", (0, 0, 0), 1, spectrum_exponent=-1),
-            "spectrum_exponent is -1, expected a number of at least 0",
+            "spectrum_exponent is -1, expected a number from 0 to 10",
         ),
         (lambda: optimal_input(plane(), "conv9", (0, 0, 0), 1), "layer is 'conv9'"),
         (lambda: optimal_input(plane(), "conv1", (2, 0, 0), 1), "unit's map is 2, expected 0 to 1"),

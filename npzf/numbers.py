@@ -1,0 +1,44 @@
+"""Numbers that functions are given: whole or finite, and of a size that can be; no part of the paper."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+MOST = 2**31 - 1  # of what is counted: pixels, images, maps, steps
+LARGEST_SEED = 2**63 - 1
+
+Whole = int | np.integer
+Real = int | float | np.integer | np.floating
+
+
+def check_whole(**values: object) -> None:
+    """ValueError for the first value that is no whole number, or none that anything has as many of."""
+    for name, value in values.items():
+        if not isinstance(value, Whole) or isinstance(value, bool):
+            raise ValueError(f"{name} is {value!r}, expected a whole number")
+        if abs(int(value)) > MOST:
+            raise ValueError(f"{name} is {_brief(int(value))}, expected a whole number of at most {MOST}")
+
+
+def check_finite(**values: object) -> None:
+    """ValueError for the first value that is no finite number."""
+    for name, value in values.items():
+        if not isinstance(value, Real) or isinstance(value, bool):
+            raise ValueError(f"{name} is {value!r}, expected a number")
+        if not (math.isfinite(value) if isinstance(value, float | np.floating) else abs(int(value)) < 2**1000):
+            raise ValueError(f"{name} is {_brief(value)}, expected a finite number")
+
+
+def check_seed(seed: object, name: str = "seed") -> None:
+    """ValueError unless this can be the seed of random numbers: a whole number from 0 to LARGEST_SEED."""
+    if not isinstance(seed, Whole) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+        raise ValueError(f"{name} is {_brief(seed)}, expected a whole number from 0 to {LARGEST_SEED}")
+
+
+def _brief(value: object) -> str:
+    """The value as Python writes it, or how long it is: more than 4,300 digits, Python does not write."""
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return f"a number of about {value.bit_length() * 0.30103:.0f} digits"
+    return repr(value)
