@@ -140,7 +140,7 @@ def test_mean_colour():
         ({"kind": "shear"}, "kind is 'shear', expected one of translation, scale, rotation"),
         ({"kind": "shear", "amounts": [1]}, "kind is 'shear', expected one of translation, scale, rotation"),
         ({"kind": "scale", "amounts": [2, 0]}, "amount is 0, expected a scale above 0"),
-        ({"kind": "scale", "amounts": [np.nan]}, "amount is nan, expected a scale above 0"),
+        ({"kind": "scale", "amounts": [np.nan]}, "amount is nan, expected a finite number"),
         ({"labels": [2]}, r"labels is \[2\], expected 0 to 1"),
         ({"labels": [0, 1]}, r"labels is \[0, 1\], expected a whole number, or one for each of 1 images"),
         ({"batch": 0}, "batch is 0, expected at least 1 amount"),
