@@ -17,7 +17,7 @@ def check_whole(**values: object) -> None:
     """ValueError for the first value that is no whole number, or none that anything has as many of."""
     for name, value in values.items():
         if not isinstance(value, Whole) or isinstance(value, bool):
-            raise ValueError(f"{name} is {value!r}, expected a whole number")
+            raise ValueError(f"{name} is {_brief(value)}, expected a whole number")
         if abs(int(value)) > MOST:
             raise ValueError(f"{name} is {_brief(int(value))}, expected a whole number of at most {MOST}")
 
@@ -26,7 +26,7 @@ def check_finite(**values: object) -> None:
     """ValueError for the first value that is no finite number."""
     for name, value in values.items():
         if not isinstance(value, Real) or isinstance(value, bool):
-            raise ValueError(f"{name} is {value!r}, expected a number")
+            raise ValueError(f"{name} is {_brief(value)}, expected a number")
         if not (math.isfinite(value) if isinstance(value, float | np.floating) else abs(int(value)) < 2**1000):
             raise ValueError(f"{name} is {_brief(value)}, expected a finite number")
 
@@ -39,6 +39,6 @@ def check_seed(seed: object, name: str = "seed") -> None:
 
 def _brief(value: object) -> str:
     """The value as Python writes it, or how long it is: more than 4,300 digits, Python does not write."""
-    if isinstance(value, int) and abs(value) >= 10**40:
+    if isinstance(value, int) and not -(10**40) < value < 10**40:
         return f"a number of about {value.bit_length() * 0.30103:.0f} digits"
-    return repr(value)
+    return repr(value.item() if isinstance(value, np.generic) else value)

@@ -112,3 +112,8 @@ def test_numbers_of_numpy_are_numbers():
     check_whole(a=np.int64(3), b=np.uint8(3), c=0, d=-5)
     check_finite(a=np.float32(3), b=np.int8(-3), c=0, d=1e300)
     check_seed(np.uint64(2**63 - 1))
+
+
+def test_numbers_of_numpy_are_named_as_they_are_read():
+    with pytest.raises(ValueError, match="^a is nan, expected a finite number"):
+        check_finite(a=np.float64("nan"))
