@@ -115,5 +115,5 @@ def test_numbers_of_numpy_are_numbers():
 
 
 def test_numbers_of_numpy_are_named_as_they_are_read():
-    with pytest.raises(ValueError, match="^a is nan, expected a finite number"):
+    with pytest.raises(ValueError, match=r"^a is nan, expected a finite number"):
         check_finite(a=np.float64("nan"))
