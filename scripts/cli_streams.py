@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -50,10 +51,13 @@ def _named(value: object) -> object:
 
 @contextlib.contextmanager
 def shown() -> Iterator[None]:
-    """All that is printed within goes through `Shown`."""
+    """All that is printed within goes through `Shown`, and so does the traceback of an error that nobody expected."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Shown(sys.stdout, progress=False), Shown(sys.stderr, progress=True)
     try:
         yield
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
     finally:
         sys.stdout, sys.stderr = before

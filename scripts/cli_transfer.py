@@ -107,7 +107,7 @@ def add_protocol(options: argparse.ArgumentParser, counts: Sequence[int]) -> Non
 def check(args: argparse.Namespace, *outputs: str) -> None:
     """What can be known before any work: packages, and files that will be written, in OUT."""
     required("sklearn", "transfer")
-    claim(args.out, *outputs)
+    claim(args.out, "results.json", *outputs)
     Path(args.out).mkdir(parents=True, exist_ok=True)
 
 

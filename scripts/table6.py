@@ -16,6 +16,7 @@ from pathlib import Path
 import cli
 import cli_transfer
 import numpy as np
+from cli_outputs import claim
 
 from npzf.data import ImageFolder, VOCFolder
 from npzf.transfer import Cell, Table, fit_labels, read_overlap, scores_of, with_classifier
@@ -72,7 +73,8 @@ def check_lists(args: argparse.Namespace, lists: list[tuple[str, VOCFolder]], te
         if shared := [i for i in images.ids if i in seen]:
             raise ValueError(f"list {name} has {len(shared)} images of {seen[shared[0]]}, one is {shared[0]}; expected others")
         seen |= dict.fromkeys(images.ids, name)
-    submission_files(Path(args.out) / "submission", test.ids, test.classes, args.test)
+    files = submission_files(Path(args.out) / "submission", test.ids, test.classes, args.test)
+    claim(files[0].parent, *(file.name for file in files))
 
 
 def overlapping_ids(args: argparse.Namespace) -> set[str]:

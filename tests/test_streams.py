@@ -54,3 +54,43 @@ def test_a_plain_locale_has_no_traceback(tmp_path):
     lines = done.stderr.decode("ascii").splitlines()
     assert done.returncode == 2 and len(lines) == 1 and lines[0].startswith("error: ")
     assert r"\xff\x1b[31m\xc3\xa9.h5" in lines[0]
+
+
+UNEXPECTED = r"""
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+import cli
+
+def main(args):
+    raise RuntimeError("a\x1b[2J")
+
+cli.run(main, cli.parser("x", "y", "z"))
+"""
+
+
+def test_the_traceback_of_an_unexpected_error_is_shown_too():
+    done = subprocess.run([sys.executable, "-c", UNEXPECTED, str(SCRIPTS)], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.splitlines()[-1] == r"RuntimeError: a\x1b[2J"
+    assert done.stderr.count("Traceback") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_bars_move_on_a_terminal_and_names_do_not():
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    main, other = pty.openpty()
+    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    process = subprocess.Popen([sys.executable, "-c", PRINTS, str(SCRIPTS)], stdout=other, stderr=other)
+    os.close(other)
+    seen = b""
+    while True:
+        try:
+            seen += os.read(main, 4096)
+        except OSError:  # the terminal's other side is closed
+            break
+    os.close(main)
+    assert process.wait() == 2
+    assert seen.count(b"\rbar: ") >= 2 and b"\x1b[2J" not in seen and rb"a\x1b[2J\r\x9b" in seen
