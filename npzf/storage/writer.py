@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
-from h5py import h5d, h5p, h5s, h5t
+from h5py import h5d, h5g, h5p, h5s, h5t
 
 from npzf.storage.sealed import HEADER, THREADS
 
@@ -24,19 +24,32 @@ class NewFile(h5py.File):
         super().__init__(raw, "w", userblock_size=HEADER, libver=FORM)
         self._raw = raw
 
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._make_groups(name)
+        super().__setitem__(name, value)
+
+    def _make_groups(self, name: str) -> None:
+        """Those above a dataset of this name; without the time, so that the same contents are the same bytes."""
+        plan, path = h5p.create(h5p.GROUP_CREATE), ""
+        plan.set_obj_track_times(False)
+        for part in name.split("/")[:-1]:
+            path += f"{part}/"
+            if path.strip("/.") and path not in self:
+                h5g.create(self.id, path.encode(), gcpl=plan)
+
     def put(self, name: str, values: np.ndarray) -> None:
         """Makes a dataset of an array: HDF5 says where it lies, and threads write it there."""
         values = np.asarray(values)
         if values.nbytes < LARGE:
             self[name] = values
             return
-        values, above, plan = np.ascontiguousarray(values), h5p.create(h5p.LINK_CREATE), h5p.create(h5p.DATASET_CREATE)
-        above.set_create_intermediate_group(True)
+        self._make_groups(name)
+        values, plan = np.ascontiguousarray(values), h5p.create(h5p.DATASET_CREATE)
         plan.set_alloc_time(h5d.ALLOC_TIME_EARLY)
         plan.set_fill_time(h5d.FILL_TIME_NEVER)
         plan.set_obj_track_times(False)
         kind, space = h5t.py_create(values.dtype, logical=True), h5s.create_simple(values.shape)
-        first = h5d.create(self.id, name.encode(), kind, space, plan, above).get_offset()
+        first = h5d.create(self.id, name.encode(), kind, space, plan).get_offset()
         data = values.reshape(-1).view(np.uint8).data
 
         def write(start: int) -> None:

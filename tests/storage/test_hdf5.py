@@ -16,6 +16,7 @@ import npzf
 from npzf import layers
 from npzf.network import Network
 from npzf.preprocessing import Preprocessing
+from npzf.storage import hdf5, writer
 
 SIZE = (9, 8, 4)
 TABLE = [  # every kind of layer, no argument left at its default
@@ -357,3 +358,19 @@ def test_a_disk_that_is_full_after_any_number_of_bytes_leaves_the_earlier_file_a
     assert all("could not write the file" in line and str(saved) in line for line in said)
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_nothing_in_a_file_depends_on_when_it_was_made(tmp_path, monkeypatch):
+    """HDF5 would note the time in each group: the same contents would not be the same bytes."""
+    monkeypatch.setattr(writer, "LARGE", 8)
+
+    def fill(file):
+        file["a/b/c"], file["./a/x"], file["top"] = 1, 2, 3
+        file.put("a/d/e", np.arange(3))
+        file.put("f/g", np.arange(0))
+
+    hdf5.write(tmp_path / "file.h5", fill)
+    times = {}
+    with h5py.File(tmp_path / "file.h5") as file:
+        file.visititems(lambda name, item: times.update({name: h5py.h5g.get_objinfo(item.id).mtime}))
+    assert times == dict.fromkeys(["a", "a/b", "a/b/c", "a/d", "a/d/e", "a/x", "f", "f/g", "top"], 0)
