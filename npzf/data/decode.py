@@ -151,11 +151,23 @@ def _check_header(file: BinaryIO, form: str) -> int:
         check_png(file)
     if form == "GIF":
         check_gif(file)
+    if form == "AVIF":
+        _check_avif(file)
     if form == "WEBP":
         _check_size(webp_size(file), form)
     if form == "TIFF":
         _check_size((check_directory(file, 2 * pixel_limit()), 1), form, what="a tile of")
     return 0
+
+
+def _check_avif(file: BinaryIO) -> None:
+    """ValueError for an AVIF whose EXIF takes too much: its plugin reads it as soon as it opens the file."""
+    plugin = import_module("PIL.AvifImagePlugin")
+    file.seek(0)
+    info = plugin._avif.AvifDecoder(file.read(), plugin.DECODE_CODEC_CHOICE, 1).get_info()  # what the plugin itself does first
+    for part in info:
+        if isinstance(part, bytes):
+            check_exif(part)
 
 
 def _check_size(size: tuple[int, int], form: str, beside: int = 0, what: str = "") -> None:

@@ -182,6 +182,11 @@ def test_exif_that_names_the_same_bytes_many_times_is_refused():
     jpeg, parts = encoded(Image.new("RGB", (2, 2)), "JPEG"), [exif[i : i + 65000] for i in range(0, len(exif), 65000)]
     segments = b"".join(b"\xff\xe1" + struct.pack(">H", len(part) + 8) + EXIF + part for part in parts)
     refused(jpeg[:2] + segments + jpeg[2:], "its directory says")
+    refused(encoded(Image.new("RGB", (2, 2)), "WEBP", exif=exif), "its directory says")
+    if "AVIF" in Image.OPEN and features.check("avif"):
+        assert decode(encoded(Image.new("RGB", (4, 2)), "AVIF", exif=directory([(0x112, 3, 1, 6)]))).shape == (4, 2, 3)
+        hundred = directory([(tag, 7, 10**6, 8) for tag in range(1, 101)]) + bytes(10**6)
+        refused(encoded(Image.new("RGB", (2, 2)), "AVIF", exif=hundred), "its directory says")
     refused(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", 62) + EXIF * 10 + jpeg[2:], "over and over")
 
 
