@@ -11,6 +11,7 @@ from PIL import Image
 from npzf.geometry import pair
 
 CHANNELS = (1, 3)  # grey, or red, green and blue
+MOST_BETWEEN = 2**26  # pixels of a picture whose rows alone are resized
 Size = int | tuple[int, int]  # of a crop, in pixels
 
 
@@ -34,7 +35,11 @@ def squashed(image: np.ndarray, side: int) -> np.ndarray:
     Nothing at the border is lost, at the price of other proportions; antialiased bilinear. ValueError as square.
     """
     _check_image(image, side)
-    return np.array(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR))
+    height, width = image.shape[:2]
+    whole = Image.fromarray(image)
+    if side * height > MOST_BETWEEN:  # Pillow resizes rows first, and a strip of 1 x 100,000,000 pixels would become 256 as wide
+        whole = whole.resize((width, side), Image.Resampling.BILINEAR)
+    return np.array(whole.resize((side, side), Image.Resampling.BILINEAR))
 
 
 def _check_image(image: np.ndarray, side: int) -> None:

@@ -91,6 +91,8 @@ class SquareImages:
             return with_channels(squashed(pixels, self.side) if self.squash else square(pixels, self.side), self.channels)
         except DecodeError as error:
             return str(error)
+        except MemoryError:
+            return f"{self.source.name(i)}: there is not enough memory for it"
 
 
 @cache

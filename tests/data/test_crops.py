@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npzf.data import centre_crop, random_crops, square, ten_crops, with_channels
+from npzf.data import centre_crop, random_crops, square, squashed, ten_crops, with_channels
 
 
 def places(count=2, height=6, width=6):
@@ -110,3 +110,11 @@ def test_grey_is_pillows_and_colour_stays():
     assert with_channels(pixels, 3) is pixels
     with pytest.raises(ValueError, match="channels is 4, expected 3 for images"):
         with_channels(pixels, 4)
+
+
+def test_a_long_strip_is_squashed_without_its_rows_becoming_wide_first(monkeypatch):
+    strip = np.repeat(np.arange(0, 200, 2, dtype=np.uint8), 30)[:, None, None].repeat(3, axis=2)
+    whole = squashed(strip, 16)
+    monkeypatch.setattr("npzf.data.crops.MOST_BETWEEN", 1000)
+    assert np.abs(squashed(strip, 16).astype(int) - whole).max() <= 1
+    assert squashed(np.zeros((10**7, 1, 3), np.uint8), 64).shape == (64, 64, 3)
