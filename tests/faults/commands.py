@@ -60,8 +60,8 @@ def run_command(arguments: list[str]) -> None:
 
 
 def everything() -> dict[str, str]:
-    """File -> digest of each file that a command has left in OUT, but for the time it took."""
-    return {str(path.relative_to(OUT)): _digest(path) for path in sorted(Path(OUT).rglob("*")) if path.is_file()}
+    """File -> digest of each file that a command has left in OUT, but for the time it took and what is hidden."""
+    return {str(path.relative_to(OUT)): _digest(path) for path in sorted(Path(OUT).rglob("[!.]*")) if path.is_file()}
 
 
 def _digest(path: Path) -> str:
@@ -79,9 +79,9 @@ def _contents(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
 
     def visit(name: str, item: h5py.Dataset | h5py.Group) -> None:
-        found.update({f"{name}@{key}": _attribute(value) for key, value in item.attrs.items()})
+        found.update({f"{name}@{key}": _readable(value) for key, value in item.attrs.items()})
         if isinstance(item, h5py.Dataset):
-            found[name] = item[()]
+            found[name] = _readable(item[()])
 
     with h5py.File(path, "r") as file:
         visit("", file)
@@ -89,7 +89,8 @@ def _contents(path: Path) -> dict[str, Any]:
     return found
 
 
-def _attribute(value: Any) -> Any:
+def _readable(value: Any) -> Any:
+    """JSON as what it says, without times."""
     try:
         return _untimed(json.loads(value))
     except (TypeError, ValueError):

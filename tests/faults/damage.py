@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 from faults.injector import GIGABYTE, Ended, Nursery
+from faults.kinds import Kind
 
 USER_BLOCK = 512  # bytes before HDF5's own in a sealed file
 CPU_S, WALL_S = 10, 40  # of a reader; a sound file of these takes some milliseconds
@@ -187,32 +188,33 @@ class Verdicts:
 class Sound:
     """A file of a kind before it is damaged: its bytes, and the digest of what it holds."""
 
-    def __init__(self, nursery: Nursery, kind: str, file: str, folder: Path):
-        self.kind, self.file, self.folder, self.nursery = kind, file, folder, nursery
+    def __init__(self, nursery: Nursery, name: str, kind: Kind, folder: Path):
+        self.name, self.kind, self.folder, self.nursery = name, kind, folder, nursery
         folder.mkdir(parents=True)
-        made = nursery.run("faults.kinds:make", folder, kind=kind)
+        made = nursery.run("faults.kinds:make", folder, kind=name)
         if made.status:
-            raise AssertionError(f"{kind} without damage: {made.err}")
-        self.path = folder / file
+            raise AssertionError(f"{name} without damage: {made.err}")
+        self.path = folder / kind.file
         self.bytes, self.digest = self.path.read_bytes(), made.value
 
-    def trial(self, seed: int, sealed: bool, lenient: bool, resealed: bool, verdicts: Verdicts) -> None:
+    def trial(self, seed: int, resealed: bool, verdicts: Verdicts) -> None:
         """Damages the file and reads it; resealed: with the digest that the damaged file ought to have."""
-        random = Random(f"{self.kind} {seed}")
+        random = Random(f"{self.name} {seed}")
         head = USER_BLOCK if resealed and self.path.suffix == ".h5" else 0
-        name, data = damaged(self.bytes[head:], random)
+        what, data = damaged(self.bytes[head:], random)
+        self.path.parent.mkdir(exist_ok=True)
         self.path.write_bytes(self.bytes[:head] + data)
         if resealed:
             self.nursery.run("faults.kinds:seal", self.folder, path=str(self.path))
-        ended = self.nursery.run("faults.kinds:attempt", self.folder, kind=self.kind, path=str(self.path), **limits())
-        word = verdict(ended, Path(self.file).name, self.digest)
-        allowed = {"refused"}
-        if lenient or resealed or not sealed:
-            allowed.add("same")
-        if resealed or not sealed:
-            allowed.add("other")
-        if resealed and self.path.suffix == ".h5":
-            allowed.add("hang")  # in HDF5 itself, which cannot be told from outside
-        reason = f"{name}, seed {seed}: {(ended.value or {}).get('message') or ended.err.strip()[-300:]!r}"
-        verdicts.add(f"{self.kind}, resealed" if resealed else self.kind, word, None if word in allowed else reason)
-        self.path.parent.mkdir(exist_ok=True)
+        ended = self.nursery.run("faults.kinds:attempt", self.folder, kind=self.name, path=str(self.path), **limits())
+        word = verdict(ended, self.path.name, self.digest)
+        reason = f"{what}, seed {seed}: {(ended.value or {}).get('message') or ended.err.strip()[-300:]!r}"
+        verdicts.add(self.name, word, None if word in self._allowed(resealed) else reason)
+
+    def _allowed(self, resealed: bool) -> set[str]:
+        """The verdicts that may be; a hang in HDF5 itself, on a file whose digest is right, cannot be told from outside."""
+        if resealed:
+            return {"refused", "same", "other", *(("hang",) if self.path.suffix == ".h5" else ())}
+        if not self.kind.sealed:
+            return {"refused", "same", "other"}
+        return {"refused", "same"} if self.kind.lenient else {"refused"}

@@ -79,18 +79,20 @@ class Nursery:
         kill_after_s: float | None = None,
         address_space: int | None = None,
         file_size: int | None = None,
+        watched: Path | None = None,
         **arguments: Any,
     ) -> Ended:
         """Runs function(**arguments) in a child, in this folder.
 
         at, mode: the number of an operation from 1, and what happens there (operations.c); they, or at = 0 to count alone, need a
         nursery that counts. kill_after_s: when it is killed; address_space, file_size: limits in bytes.
+        watched: the folder whose files are counted, if it is another.
         """
         job: dict[str, Any] = {"function": function, "arguments": arguments, "folder": str(folder), "wall_s": wall_s}
         job |= {"cpu_s": cpu_s, "kill_after_s": kill_after_s, "address_space": address_space, "file_size": file_size}
         log = self.folder / "operations"
         if at is not None:
-            job["arm"] = {"folder": os.path.realpath(folder), "at": at, "mode": mode, "log": str(log)}
+            job["arm"] = {"folder": os.path.realpath(watched or folder), "at": at, "mode": mode, "log": str(log)}
         assert self.process.stdin
         self.process.stdin.write(json.dumps(job) + "\n")
         self.process.stdin.flush()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from faults.injector import KILLED, Ended, Nursery, leftovers
@@ -116,23 +117,26 @@ class Save:
         return ended.value
 
 
-def every_kill(save: Save) -> Iterator[list[str]]:
-    """What is wrong, after a kill before, in and after every operation; torn ones are writes."""
+Trial = Callable[[], list[str]]
+
+
+def every_kill(save: Save) -> Iterator[Trial]:
+    """What is wrong after a kill before, in and after every operation, when it is called; torn ones are writes."""
     for at, (what, _) in enumerate(save.operations, 1):
         for mode in MODES:
             if mode != "torn" or what == "write":
-                yield save.kill(at, mode)
+                yield partial(save.kill, at, mode)
 
 
-def every_full_disk(save: Save) -> Iterator[list[str]]:
+def every_full_disk(save: Save) -> Iterator[Trial]:
     """What is wrong if the disk is full from an operation on, for each, if each fails once, and if files cannot grow."""
     for at, (what, _) in enumerate(save.operations, 1):
         if what != "unlink":
-            yield save.fails(at, "full")
-            yield save.fails(at, "once")
+            yield partial(save.fails, at, "full")
+            yield partial(save.fails, at, "once")
     largest = max((path.stat().st_size for path in (save.folder / "whole").rglob("*") if path.is_file()), default=0)
     for part in range(4):
-        yield save.limited(1 + largest * part // 4)
+        yield partial(save.limited, 1 + largest * part // 4)
 
 
 def _last_line(text: str) -> str:

@@ -6,6 +6,7 @@ damage; of the others, which other programs have made, none says what they held.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -13,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-import h5py
 import numpy as np
-from faults.saves import SAVES, Pictures, Sums, digest, of_net, tiny
+from faults.saves import SAVES, Pictures, digest, images, of_net, tiny
 from PIL import Image
 
 import npzf
@@ -25,12 +26,16 @@ from npzf.data.voc_annotation import annotated_objects
 from npzf.data.voc_lists import Lists
 from npzf.interop.net_files import class_names
 from npzf.interop.weights.files import read_state
+from npzf.interop.weights.state import set_state
 from npzf.storage import sealed
+from npzf.storage.json_file import write_json
+from npzf.studies import top_activations
+from npzf.transfer import extract_features, parts
 from npzf.transfer.overlap import Pair
 from npzf.transfer.overlap_file import read_overlap, write_overlap
-from npzf.transfer.parts import Parts
 from npzf.transfer.splits import Split, read_split, write_split
 
+MOST_SEALED = 2**30  # bytes of a file that gets another digest
 MESSAGES = (ValueError, OSError)  # what a file is refused with; everything else has not been thought of
 
 
@@ -38,47 +43,53 @@ MESSAGES = (ValueError, OSError)  # what a file is refused with; everything else
 class Kind:
     """file: its name; make() writes it; read(path) gives a digest of all that it holds; sealed: whether it has a digest itself.
 
-    lenient: whether some of its bytes mean nothing, so that a damaged file may hold the same.
+    lenient: whether some of its bytes mean nothing, so that a damaged file may hold the same; damaged: whether
+    there is one to be damaged.
     """
 
     file: str
-    make: Callable[[], None]
+    make: Callable[[], Any]
     read: Callable[[Path], str]
     sealed: bool = False
     lenient: bool = False
+    damaged: bool = True
 
 
-def saved(name: str, sealed: bool = True, lenient: bool = False) -> Kind:
+def saved(name: str, lenient: bool = False) -> Kind:
     """What saves.SAVES writes first."""
     of = SAVES[name]
-    return Kind(of.files[0], of.prepare, lambda path: of.look(str(path)), sealed, lenient)
+    return Kind(of.files[0], of.prepare, lambda path: of.look(str(path)), True, lenient)
 
 
-class Collected(Sums):
-    """Features for a part."""
-
-    bytes = 0
-
-    def clear(self) -> None:
-        pass
+def extract() -> None:
+    """Features with a part for each batch, which stay."""
+    parts.PART_BYTES = 1
+    with mock.patch.object(parts.Parts, "remove"):
+        extract_features(tiny(), images(), ["fc2"], "features.h5", batch=4)
 
 
 def make_part() -> None:
-    store = Parts("parts", Collected(tiny()), "one", 12)
-    store.collected.sum += 3
-    store.resume()
-    store.save(7)
+    extract()
+    Path("features.h5").unlink()
 
 
 def read_part(path: Path) -> str:
-    said = io.StringIO()
+    """The features that the part becomes a part of; ValueError, with what was said, if it was not used."""
+    said, before = io.StringIO(), path.stat()
     handler = logging.StreamHandler(said)
     logging.getLogger("npzf").addHandler(handler)
-    done = Parts(path.parent, Collected(tiny()), "one", 12).resume()
-    if not done:
-        raise ValueError(said.getvalue().rstrip("\n"))
-    with h5py.File(path, "r") as file:
-        return digest(done, {name: file[name][()] for name in ("sum", "more/last")})
+    extract()
+    found = SAVES["features"].look("features.h5")
+    Path("features.h5").unlink()
+    if not path.exists() or path.stat().st_mtime_ns != before.st_mtime_ns:
+        raise ValueError(said.getvalue().partition("\n")[0])  # of the parts after it, more lines
+    return found
+
+
+def top_of_maps() -> str:
+    """The strongest activations of each map, by a sweep that resumes where it can."""
+    found = top_activations(tiny(), images(), ["conv1"], count=2, state_file="unfinished.h5")["conv1"]
+    return digest(*(np.asarray(part) for part in vars(found).values()))
 
 
 def make_torch(zipped: bool) -> Callable[[], None]:
@@ -100,6 +111,17 @@ def make_pickle() -> None:
 def read_weights(path: Path) -> str:
     state = read_state(path)
     return digest({name: np.asarray(value) for name, value in state.arrays.items()})
+
+
+def read_into_net(path: Path) -> str:
+    """The weights as a net takes them."""
+    net = tiny()
+    set_state(net, read_state(path))
+    return of_net(net)
+
+
+def of_weights(suffix: str) -> Kind:
+    return Kind(f"weights{suffix}", SAVES[f"weights {suffix}"].prepare, read_into_net)
 
 
 def picture(form: str, suffix: str, **options: Any) -> Kind:
@@ -160,15 +182,17 @@ KINDS: dict[str, Kind] = {
     "net": saved("net"),
     "checkpoint": saved("checkpoint"),
     "sweep state": saved("sweep state"),
+    "state of top maps": Kind("unfinished.h5", top_of_maps, lambda path: top_of_maps(), sealed=True),
     "features": saved("features"),
-    "part": Kind("parts/0000000000.h5", make_part, read_part, sealed=True),
+    "part": Kind("features.h5.parts/0000000000.h5", make_part, read_part, sealed=True),
     "packed images": saved("packed images", lenient=True),
     "results": saved("results", lenient=True),
-    ".h5 weights": saved("weights .h5", sealed=False),
-    ".npz weights": saved("weights .npz", sealed=False),
-    ".safetensors weights": saved("weights .safetensors", sealed=False),
-    ".pth weights": Kind("weights.pth", make_torch(True), read_weights),
-    "old .pth weights": Kind("weights.pth", make_torch(False), read_weights),
+    ".h5 weights": of_weights(".h5"),
+    ".npz weights": of_weights(".npz"),
+    ".safetensors weights": of_weights(".safetensors"),
+    ".pth weights": Kind("weights.pth", make_torch(True), read_into_net),
+    "old .pth weights": Kind("weights.pth", make_torch(False), read_into_net),
+    ".pth from here": Kind("weights.pth", lambda: None, read_weights, damaged=False),
     ".pkl weights": Kind("weights.pkl", make_pickle, read_weights),
     ".onnx": Kind("model.onnx", make_onnx, lambda path: of_net(npzf.from_onnx(path))),
     **PICTURES,
@@ -210,6 +234,11 @@ def outcome(read: Callable[[], Any]) -> dict[str, str]:
 
 def seal(path: str) -> None:
     """Gives a file that was changed the digest that it ought to have, as a stranger could."""
+    if not Path(path).is_file() or Path(path).stat().st_size > MOST_SEALED:
+        return
+    if path.endswith("results.json"):
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+            write_json(path, json.loads(Path(path).read_bytes())["content"])
     if not path.endswith(".h5"):
         return
     with open(path, "r+b") as file:

@@ -2,7 +2,8 @@
 
 Loaded before the C library (LD_PRELOAD), it sees what Python, NumPy, h5py and HDF5 do alike. It does nothing until a process calls
 faults_arm. Modes: "before" and "after" kill the process there; "torn" writes half of the bytes before; "full" lets whatever needs
-room fail from there on with ENOSPC; "once" lets that operation alone fail, with EIO. */
+room fail from there on with ENOSPC; "once" lets that operation alone fail, with EIO; "watch" does nothing, and
+counts every file that is opened. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +17,8 @@ room fail from there on with ENOSPC; "once" lets that operation alone fail, with
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { BEFORE, AFTER, TORN, FULL, ONCE, NEVER };
-static const char *const MODES[] = {"before", "after", "torn", "full", "once", "never"};
+enum { BEFORE, AFTER, TORN, FULL, ONCE, WATCH, NEVER };
+static const char *const MODES[] = {"before", "after", "torn", "full", "once", "watch", "never"};
 static char folder[4096];
 static size_t length;
 static long count, chosen;
@@ -156,7 +157,8 @@ int close(int file) {
 
 static int opened(int at, const char *name, int flags, mode_t permissions) {
     char path[4096];
-    if (!(flags & (O_CREAT | O_TRUNC)) || !named(at, name, path)) return syscall(SYS_openat, at, name, flags, permissions);
+    int counts = mode == WATCH || flags & (O_CREAT | O_TRUNC);
+    if (!counts || !named(at, name, path)) return syscall(SYS_openat, at, name, flags, permissions);
     PLAIN("create", path, 1, syscall(SYS_openat, at, name, flags, permissions))
 }
 #define OPEN(at)                                                          \
