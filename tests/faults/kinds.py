@@ -116,7 +116,8 @@ def read_weights(path: Path) -> str:
 def read_into_net(path: Path) -> str:
     """The weights as a net takes them."""
     net = tiny()
-    set_state(net, read_state(path))
+    state = read_state(path)
+    set_state(net, state, state.layout or "pytorch")
     return of_net(net)
 
 

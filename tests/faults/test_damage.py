@@ -72,8 +72,7 @@ def test_verdicts(changes, word):
     [("eats", "above 1 GB"), ("waits", "hang"), ("computes", "hang"), ("crashes", "crash (-11)"), ("raises", "traceback")],
 )
 def test_what_a_reader_must_not_do_is_seen(nursery, tmp_path, function, word):
-    ended = nursery.run(
-        f"faults.readers:{function}", tmp_path, **limits() | {"wall_s": 3 if function == "waits" else 10, "cpu_s": 5}
-    )
+    short = {"waits": {"wall_s": 1}, "computes": {"cpu_s": 1}}
+    ended = nursery.run(f"faults.readers:{function}", tmp_path, **limits() | short.get(function, {}))
     assert verdict(ended, "net.h5") == word
     assert Counter(path.name for path in tmp_path.iterdir()) == Counter()
