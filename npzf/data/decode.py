@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile
 
-from npzf.data.picture_headers import check_directory, check_exif, check_gif, check_png, jpeg_memory, webp_size
+from npzf.data.picture_headers import check_directory, check_exif, check_gif, check_png, check_ppm, jpeg_memory, webp_size
 from npzf.storage.regular import open_regular
 
 FORMATS = {  # Pillow's names and modules; JPEG with MPO, PPM with PGM and PBM
@@ -151,6 +151,8 @@ def _check_header(file: BinaryIO, form: str) -> int:
         check_png(file)
     if form == "GIF":
         check_gif(file)
+    if form == "PPM":
+        check_ppm(file)
     if form == "AVIF":
         _check_avif(file)
     if form == "WEBP":

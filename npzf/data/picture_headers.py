@@ -13,12 +13,13 @@ from typing import BinaryIO
 
 EXIF = b"Exif\0\0"
 MOST_EXIF = 2**21  # bytes
-MOST_BEFORE = 2**26  # bytes of a JPEG before its first scan: Pillow keeps them all
+MOST_BEFORE = 2**25  # bytes of a JPEG before its first scan: Pillow keeps them all
 MOST_SCANS = 100  # of a progressive JPEG: cameras and programs write about ten
 MOST_COMMENTS = 2**21  # bytes
 PIECE = 2**20  # bytes that are read at once
 MOST_ENTRIES = 2**16
-MOST_NUMBERS = 2**24  # bytes of a directory's numbers, which become Python's
+MOST_NUMBERS = 2**22  # bytes of a directory's numbers, which become Python's: the places of a million strips or tiles
+MOST_REMARKS = 1000  # in a PPM whose numbers are text
 SIZES = {
     1: 1,
     2: 1,
@@ -154,6 +155,18 @@ def check_gif(file: BinaryIO) -> None:
             file.seek(size, io.SEEK_CUR)
             if file.tell() - start > MOST_COMMENTS:
                 raise ValueError(f"it has more than {MOST_COMMENTS:,} bytes of comments, expected a picture")
+
+
+def check_ppm(file: BinaryIO) -> None:
+    """ValueError for more remarks in a PPM of text than MOST_REMARKS: Pillow copies a megabyte for each of them."""
+    file.seek(0)
+    if file.read(2) not in (b"P1", b"P2", b"P3"):
+        return
+    count = 0
+    while count <= MOST_REMARKS and (part := file.read(PIECE)):
+        count += part.count(b"#")
+    if count > MOST_REMARKS:
+        raise ValueError(f"it has more than {MOST_REMARKS:,} remarks, expected a picture")
 
 
 def check_exif(data: bytes) -> None:

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -249,6 +250,35 @@ def test_megabytes_of_comments_in_a_gif_are_not_added_up():
     comment = b"\x21\xfe" + (b"\xff" + bytes(255)) * 10_000 + b"\0"
     assert decode(data[:place] + comment[:2] + b"\5words\0" + data[place:]).shape == (2, 3, 3)
     refused(data[:place] + comment + data[place:], "bytes of comments")
+
+
+def test_remarks_in_a_ppm_of_text_are_not_cut_out_one_by_one():
+    assert decode(b"P3\n# one\n2 1\n# two\n255\n1 2 3 # three\n4 5 6\n").tolist() == [[[1, 2, 3], [4, 5, 6]]]
+    refused(b"P3\n2 1\n255\n" + b"#\n" * 10**6 + b"1 2 3 4 5 6\n", "remarks")
+
+
+def test_places_of_millions_of_strips_are_not_read():
+    places = directory([(256, 4, 1, 1), (257, 4, 1, 1), (273, 4, 2**21, 8), (279, 4, 2**21, 8)]) + bytes(2**23)
+    refused(places, "its directory says")
+
+
+def test_large_pictures_are_decoded_one_at_a_time(monkeypatch):
+    module = sys.modules["npzf.data.decode"]  # npzf.data.decode is the function
+    monkeypatch.setattr(module, "LARGE", 100)
+    running, most, read = [], [], module._rgb
+
+    def rgb(*arguments):
+        running.append(1)
+        most.append(len(running))
+        pixels = read(*arguments)
+        running.pop()
+        return pixels
+
+    monkeypatch.setattr(module, "_rgb", rgb)
+    data = encoded(Image.new("RGB", (400, 300)))
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pixels.shape == (300, 400, 3) for pixels in pool.map(decode, [data] * 40))
+    assert max(most) == 1
 
 
 PEAK = """
