@@ -14,6 +14,7 @@ images. --freeze keeps the lower layers as they are, which is fast; --rates has 
 from __future__ import annotations
 
 import argparse
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -80,9 +81,11 @@ def train(args: argparse.Namespace, keep: list[int], trainer: Trainer, folder: R
         if trainer.batch == 0:  # an earlier run may have ended between its checkpoint and the net to be kept
             keep_net(trainer, keep)
         trainer.run(lambda t: keep_net(t, keep), folder)
-    except Stopped as stop:
-        go_on = f"go on with: {typed(resuming_command(args, keep, trainer))}"
-        raise Stopped(f"{stop}; {go_on}" if trainer.saved_at else str(stop), stop.number) from None
+    except KeyboardInterrupt as stop:
+        words, number = str(stop) or "interrupted", getattr(stop, "number", signal.SIGINT)
+        if trainer.saved_at:
+            words += f"; go on with: {typed(resuming_command(args, keep, trainer))}"
+        raise Stopped(words, number) from None
     except Diverged as error:
         if (good := trainer.good_path) is None:
             raise

@@ -242,7 +242,7 @@ DAMAGES = {
     "no kind": (architecture(layers=[{"name": "a", "layer": {}, "sources": ["input"]}]), "kind"),
     "unknown source": (row(sources=["x"]), "source 'x'"),
     "source a number": (row(sources=[1]), "stands where str was expected"),
-    "more than memory holds": (row("Conv", maps=10**13, window=1), "parameters/one/weight of .* is missing"),
+    "more than memory holds": (row("Conv", maps=2**31 - 1, window=1), "parameters/one/weight of .* is missing"),
     "more than NumPy counts": (row("Conv", maps=10**30, window=1), BUILT),
     "thirty million units": (
         architecture(
