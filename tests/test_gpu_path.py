@@ -138,7 +138,7 @@ def test_training_resumes_bit_by_bit(gpu, tmp_path):
     whole = trainer("whole", 2)
     whole.run()
     stopped = trainer("parts", 2, save_every=3)
-    stopped._finish_epoch = lambda: (_ for _ in ()).throw(KeyboardInterrupt)  # after all batches, the third being saved
+    stopped._finish_epoch = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)  # after all batches, the third being saved
     with pytest.raises(KeyboardInterrupt):
         stopped.run()
     resumed = Trainer.resume(stopped.path, squares(), squares(9, seed=1), device="cuda")
