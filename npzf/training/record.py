@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import PIL
 
-from npzf.backend import environment, threads, versions
+from npzf.backend import CudaError, environment, threads, versions
 from npzf.data import SquareImages, image_digest
 from npzf.network import Network
 
@@ -39,13 +39,23 @@ def computing_record(net: Network) -> dict[str, Any]:
         "precision": net.precision,
         "ops": net.ops,
         "threads": threads.count(),
-        "processor": versions() if net.device == "cuda" else environment.processor(),
+        "processor": _processor(net.device),
         "blas": environment.blas(),
         "npzf": getattr(sys.modules["npzf"], "__version__", "unknown"),
         "numpy": np.__version__,
         "h5py": h5py.__version__,
         "pillow": PIL.__version__,
     }
+
+
+def _processor(device: str) -> str:
+    """What computes there, in words."""
+    if device == "cpu":
+        return environment.processor()
+    try:
+        return versions()
+    except CudaError:  # arrays on a GPU that the driver does not tell of
+        return "a GPU without a name"
 
 
 def check_images(before: Mapping[str, Any], now: Mapping[str, Any], accept: bool = False) -> bool:
