@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from cli_options import LARGEST, MOST, PIXELS, Options, Paragraphs, number, one_of, whole
-from cli_outputs import out_file, out_folder, outputs
+from cli_outputs import out_file, out_folder, out_net, outputs
 from cli_streams import OneLine, shown
 
 import npzf
@@ -213,7 +213,7 @@ def add_size(options: argparse.ArgumentParser, default: str) -> None:
 def add_out(options: argparse.ArgumentParser, default: str | None, what: str = "folder") -> None:
     """What to write, which must be named if there is no default."""
     words = f"{what} to write" + (f" (default {default})" if default else "")
-    kind = out_folder if what.startswith("folder") else out_file
+    kind = out_folder if what.startswith("folder") else out_net if what.startswith("file,") else out_file
     options.add_argument("--out", type=kind, default=default, required=default is None, help=words)
 
 

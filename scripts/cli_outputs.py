@@ -10,24 +10,24 @@ from pathlib import Path
 
 from cli_options import some
 
+from npzf.storage import hdf5
 from npzf.storage.atomic import before_writing
 from npzf.storage.output import check_output
 from npzf.text import shortened
+from npzf.training.run_folder import BEST, CHECKPOINT, EPOCHS, LOG, MARKER, PREVIOUS
 
-OF_A_RUN = (
-    "checkpoint.h5",
-    "previous.h5",
-    "best.h5",
-    "log.csv",
-    "unfinished.h5",
-    "results.json",
-)  # go on, or are guarded, by themselves
+OF_A_RUN = (CHECKPOINT, PREVIOUS, BEST, LOG, MARKER)  # are guarded by the run (npzf.training)
+GO_ON = ("unfinished.h5", "results.json")  # are read before they are written
 NAME_MAX = 255  # bytes of the name of a file or folder
 NAMED = 5  # files that are named when they have been replaced
 
 
 class OutFile(str):
     """The name of a file to be written."""
+
+
+class OutNet(OutFile):
+    """The name of a net to be written."""
 
 
 class OutFolder(str):
@@ -37,6 +37,11 @@ class OutFolder(str):
 def out_file(text: str) -> OutFile:
     """What the name of a file to be written is read with."""
     return OutFile(some(text))
+
+
+def out_net(text: str) -> OutNet:
+    """What the name of a net to be written is read with."""
+    return OutNet(some(text))
 
 
 def out_folder(text: str) -> OutFolder:
@@ -60,7 +65,7 @@ def outputs(args: argparse.Namespace) -> Iterator[None]:
     def before(path: Path) -> None:
         where = os.path.abspath(path)
         ours = any(where in (place, f"{place}.data") or where.startswith(os.path.join(place, "")) for place in places)
-        if ours and where not in written and path.name not in OF_A_RUN and path.parent.name != "epochs":
+        if ours and where not in written and path.name not in (*OF_A_RUN, *GO_ON) and path.parent.name != EPOCHS:
             if check_output(path):
                 replaced.append(path)
             written.add(where)
@@ -83,7 +88,18 @@ def check(option: str, out: str, read: list[str]) -> None:
     for path in read:
         if os.path.exists(out) and os.path.exists(path) and os.path.samefile(out, path):
             raise ValueError(f"{option} is {out}, which is also read: expected another file")
-    check_output(out, option)
+    if check_output(out, option) and isinstance(out, OutNet):
+        check_net(option, Path(out))
+
+
+def check_net(option: str, out: Path) -> None:
+    """ValueError if the net would replace a run's, a checkpoint, or another thing than a net."""
+    if out.name in OF_A_RUN or out.parent.name == EPOCHS:
+        raise ValueError(f"{option} is {out}, which may be of a run: expected another name")
+    if out.suffix == ".h5":
+        with hdf5.read(out, remedy="name another output") as file:
+            if "training" in file:
+                raise ValueError(f"{option} is {out}, a checkpoint: expected another name")
 
 
 def check_place(option: str, out: str) -> None:

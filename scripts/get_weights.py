@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 import cli
-from cli_outputs import out_file
+from cli_outputs import out_net
 
 import npzf
 from npzf.interop.inputs import input_words
@@ -33,7 +33,7 @@ def main(args: argparse.Namespace) -> None:
 def parser() -> argparse.ArgumentParser:
     made = cli.parser("get-weights", __doc__, "vgg16")
     made.add_argument("name", choices=sorted(READY), help="the net")
-    made.add_argument("--out", type=out_file, help="network, .h5, to write too (default none: the cache folder has it)")
+    made.add_argument("--out", type=out_net, help="network, .h5, to write too (default none: the cache folder has it)")
     return made
 
 

@@ -136,3 +136,15 @@ def test_a_place_that_cannot_be_written_to_is_named_before_the_work(folder, tmp_
     refuses(f"but {tmp_path / 'file'} is no folder", script, *given, "--out", tmp_path / "file" / "new" / "a.png")
     refuses("expected names of at most 255 bytes", script, *given, "--out", tmp_path / ("x" * 252 + ".png"))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_net_does_not_replace_a_run_or_another_kind_of_file(folder, tmp_path):
+    net = folder / "net.h5"
+    works("train", folder / "images", folder / "images", "--size", 64, "--epochs", 1, "--keep", 1, "--out", tmp_path / "run")
+    works("convert", net, "--out", tmp_path / "new.h5")
+    (tmp_path / "renamed.h5").write_bytes((tmp_path / "run" / "checkpoint.h5").read_bytes())
+    before = contents(tmp_path)
+    for name in ("run/best.h5", "run/checkpoint.h5", "run/epochs/0001.h5", "renamed.h5"):
+        refuses("expected another name", "convert", net, "--out", tmp_path / name)
+    assert contents(tmp_path) == before
+    assert "replaced" in works("convert", net, "--out", tmp_path / "new.h5")
