@@ -12,6 +12,7 @@ from npzf.network import Network
 from npzf.preprocessing import Preprocessing
 
 CHANNELS = ("rgb", "bgr")
+LARGEST = 1e9  # of a mean or std: larger ones overflow where they are multiplied
 RANGES = (1, 255)
 Numbers = float | Sequence[float] | np.ndarray
 
@@ -33,6 +34,9 @@ def set_input(net: Network, mean: Numbers, std: Numbers = 1.0, *, pixel_range: i
     values = [_numbers(name, value, count)[:: -1 if channels == "bgr" else 1] for name, value in (("mean", mean), ("std", std))]
     if not (values[1] > 0).all():
         raise ValueError(f"std is {std}, expected positive numbers")
+    for name, numbers in zip(("mean", "std"), values, strict=True):
+        if np.abs(numbers).max(initial=0) > LARGEST:
+            raise ValueError(f"{name} has {np.abs(numbers).max():g} in it, expected numbers of at most {LARGEST:g}")
     preprocessing = Preprocessing(values[0] * (255 / pixel_range), values[1] * (255 / pixel_range))
     preprocessing.check(net.input_shape)
     if channels == "bgr":

@@ -108,6 +108,7 @@ REFUSED = {
     "channels is 'gbr', expected 'rgb' or 'bgr'": {"mean": 0, "pixel_range": 1, "channels": "gbr"},
     r"mean is \[1, 2\], expected one finite number, or 3: one a channel": {"mean": [1, 2], "pixel_range": 255},
     "mean is nan, expected one finite number": {"mean": np.nan, "pixel_range": 255},
+    r"mean has 1e\+308 in it, expected numbers of at most 1e\+09": {"mean": 1e308, "pixel_range": 1},
     "std is 0, expected positive numbers": {"mean": 0, "std": 0, "pixel_range": 255},
 }
 
