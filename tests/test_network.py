@@ -271,6 +271,16 @@ def test_layer_names_that_cannot_be_shown_or_kept_are_refused_in_one_line(name):
     assert str(caught.value).isprintable() and len(str(caught.value)) < 200
 
 
+@pytest.mark.parametrize("name", ["x" * 3000, "a\x1b[2J", "a\nb"])
+def test_such_a_name_in_a_file_is_refused_in_one_line(tmp_path, monkeypatch, name):
+    with monkeypatch.context() as patch:
+        patch.setattr("npzf.graph.check_layer_name", lambda name: None)
+        Network(SIZE, [(name, layers.Conv(2, 3))]).save(tmp_path / "net.h5")
+    with pytest.raises(ValueError, match=r"net\.h5: its architecture cannot be built \(layer name is ") as caught:
+        npzf.load(tmp_path / "net.h5")
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 400 + len(str(tmp_path))
+
+
 @pytest.mark.parametrize("name", ["x" * 200, "fire2/expand3x3", "été", "層", "a b", "$x^2$", "..."])
 def test_layer_names_of_all_letters(tmp_path, name):
     net = Network(SIZE, [(name, layers.Conv(2, 3))])
