@@ -47,6 +47,9 @@ def resume(
         other_images = check_images(images, trainer.images_record, accept_changed_images)
     except (KeyError, TypeError) as error:
         raise ValueError(f"training state of {path} is not one that this npzf wrote ({error}): train the net again") from error
+    begun = position["epoch"] + bool(position["batch"])
+    if "epochs" in changes and config.epochs < begun:
+        raise ValueError(f"epochs is {config.epochs}, expected at least {begun}: so many are done or begun")
     checkpoint.read_velocity(path, trainer.sgd)
     trainer.schedule, trainer.computing, trainer.notes = schedule, computing, state.get("notes", {})
     for name, value in position.items():

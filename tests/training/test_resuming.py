@@ -177,6 +177,7 @@ def test_other_images_in_the_middle_of_an_epoch_begin_it_again(monkeypatch, tmp_
         ({"seed": 1}, "seed is 1, expected 0, as the run began"),
         ({"rates": {"fc3": 2.0}}, "rates is .*, expected .*, as the run began"),
         ({"size": 1}, "changes has 'size', expected some of epochs, rate"),
+        ({"epochs": 2}, "epochs is 2, expected at least 3: so many are done or begun"),
         ({"rate": -1}, "rate is -1"),
         ({"rate": float("nan")}, "rate is nan"),
         ({"factor": 2}, "factor is 2"),
