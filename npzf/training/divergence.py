@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,7 +33,7 @@ def absurd_parameter(net: Network, velocity: Mapping[str, Any]) -> str | None:
 
 
 def culprit(net: Network, velocity: Mapping[str, Any], x: Any = None) -> str:
-    """Where a loss that is absurd comes from, in words: the first layer that is not finite, else the one of the largest weights.
+    """Where a loss that is absurd comes from, in words: the first layer that is not finite, else the first of large activations.
 
     x: a batch (N, H, W, C), preprocessed, whose activations are looked at.
     """
@@ -43,9 +44,12 @@ def culprit(net: Network, velocity: Mapping[str, Any], x: Any = None) -> str:
             return "the input is not finite"
         names = net.needed_for((net.scores_name,))
         tape = net.record(x, names)
-        for name in names:
-            if not array_module(tape[name]).isfinite(tape[name]).all():
+        most = {name: float(abs(tape[name]).max()) for name in names}
+        for name, value in most.items():
+            if not math.isfinite(value):
                 return f"the activations of {name} are not finite"
+        if large := [name for name, value in most.items() if value > LIMIT]:
+            return f"the activations of {large[0]} are up to {most[large[0]]:.3g}"
     largest = {name: float(abs(parameter).max()) for name, parameter in net.parameters.items()}
     name = max(largest, key=largest.__getitem__)
     return f"the largest parameters, up to {largest[name]:.3g}, are those of {name}"

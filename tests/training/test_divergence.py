@@ -1,5 +1,7 @@
 """A net that diverges is not saved; the message says where it began, and what to go on with works."""
 
+import re
+
 import numpy as np
 import pytest
 from tiny_training import everything, make, squares, tiny
@@ -80,6 +82,7 @@ def test_the_first_layer_is_named():
     assert culprit(net, {}, x * np.nan) == "the input is not finite"
     with np.errstate(over="ignore", invalid="ignore"):
         assert culprit(net, {}, x * 1.7e308) == "the activations of conv1 are not finite"
+        assert re.fullmatch(r"the activations of conv1 are up to .*e\+0[89]", culprit(net, {}, x * 1e9))
     net.parameters["fc3/weight"][0] = np.inf
     assert absurd_parameter(net, {}) == "fc3/weight is not finite"
     assert absurd_parameter(net, {"conv1/weight": np.array([np.nan])}) == "the velocity of conv1/weight is not finite"
