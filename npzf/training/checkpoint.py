@@ -44,7 +44,7 @@ def read(path: str | Path) -> tuple[Network, dict[str, Any]]:
         net = from_file(file)
         try:
             state = json.loads(file.text("training/state", MOST_STATE))
-            check_state(state)
+            check_state(state, net)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"training state of {path} cannot be read ({error})") from error
         return net, state

@@ -41,6 +41,8 @@ class TrainingConfig:
         check_numbers(self.rate, self.momentum, self.decay, self.filter_rms)
         if not 0 < self.factor < 1:
             raise ValueError(f"factor is {self.factor}, expected between 0 and 1")
+        if self.batch < 1:
+            raise ValueError(f"batch is {self.batch}, expected at least 1 image")
         if self.epochs < 1:
             raise ValueError(f"epochs is {self.epochs}, expected at least 1")
         if self.save_every < 0:

@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from npzf.network import DEVICES, PRECISIONS, Network
+from npzf.ops import FACES
 from npzf.text import shortened
 from npzf.training.config import TrainingConfig
-from npzf.training.schedule import Cosine, Plateau
+from npzf.training.schedule import Cosine, Plateau, new_schedule, resumed_schedule
+from npzf.training.sgd import layer_rates
 
 MOST = 10**12  # epochs, batches, images: more than any run has
 Check = Callable[[Any], bool]
@@ -52,14 +55,15 @@ CONFIG = {field.name: OF_TYPE[str(field.type)] for field in fields(TrainingConfi
 BEST: dict[str, Check] = {"best": lambda value: finite(value) or value == math.inf}  # infinite before the first epoch's end
 PLATEAU = {field.name: whole if field.name in ("patience", "waited") else finite for field in fields(Plateau)} | BEST
 COSINE = {field.name: finite if field.name == "start" else whole for field in fields(Cosine)} | BEST
-COMPUTING = dict.fromkeys(("device", "precision", "ops", "processor", "blas", "npzf", "numpy", "h5py", "pillow"), text)
+COMPUTING: dict[str, Check] = dict.fromkeys(("processor", "blas", "npzf", "numpy", "h5py", "pillow"), text)
 COMPUTING |= {"threads": lambda value: whole(value) and value >= 1}
+COMPUTING |= {"device": DEVICES.__contains__, "precision": PRECISIONS.__contains__, "ops": FACES.__contains__}
 SET = {"digest": text, "count": whole, "side": whole, "channels": whole, "squash": lambda value: isinstance(value, bool)}
 TOTALS = {"loss": finite, "wrong": finite, "images": whole, "seconds": finite}
 
 
-def check_state(state: Any) -> None:
-    """ValueError, naming the part, unless this can be the state of a training, as JSON gives it."""
+def check_state(state: Any, net: Network) -> None:
+    """ValueError, naming the part, unless this can be the state of a training of this net, as JSON gives it."""
     _check_part(state, "", {"epoch": whole, "batch": whole})
     _check_part(state.get("config"), "config", CONFIG)
     cosine = state["config"].get("schedule") == "cosine"
@@ -81,6 +85,14 @@ def check_state(state: Any) -> None:
             raise ValueError(f"row {number} of log_rows is {shortened(row, 80)}, expected finite numbers by name")
         if row.get("epoch") != number:
             raise ValueError(f"row {number} of log_rows is of epoch {shortened(row.get('epoch'), 80)}, expected {number}")
+
+    config = TrainingConfig(**state["config"])
+    new_schedule(config)
+    resumed_schedule(config, state["schedule"])
+    layer_rates(net, config.rates, config.freeze)
+    batches = -(-state["images"]["training"]["count"] // config.batch)
+    if not state["batch"] <= batches:
+        raise ValueError(f"batch is {state['batch']}, expected at most {batches}, the batches of an epoch")
 
 
 def _check_part(part: Any, name: str, checks: Mapping[str, Check]) -> None:
