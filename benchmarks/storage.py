@@ -52,7 +52,7 @@ def main():
     parser.add_argument("--folder", help="where to write (default: a temporary folder)")
     args = parser.parse_args()
     net = npzf.zfnet(1000)
-    times = {name: [] for name in ("saved", "written by h5py", "loaded", "read by h5py")}
+    times: dict[str, list[float]] = {name: [] for name in ("saved", "written by h5py", "loaded", "read by h5py")}
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         sealed, plain = Path(folder) / "net.h5", Path(folder) / "plain.h5"
         for _ in range(args.rounds):
