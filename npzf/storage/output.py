@@ -21,12 +21,12 @@ BEGINNINGS = (  # of files that bear no other mark: tables, splits, results, an 
     b"target,pretraining,similarity,mirrored\n",
     b"image,class,answer,margin\n",
 )
-LINES = re.compile(
-    rb"class,[^\n]+\n"  # a confusion matrix
-    rb"|method,[^\n]+,mean,deviation,splits,seconds\n"  # a table
-    rb"|(train|test)\t[^\n]+\n"  # a split
-    rb"|[0-9A-Za-z_-]+ -?[0-9.e+-]+\n"  # a VOC submission
-    rb"|\x08[\x01-\x7f]\x12\x04npzf"  # an ONNX model's producer
+LINES = (  # how the name of a file ends, and its first line
+    (r"confusion\.csv", rb"class,[^\n]+\n"),
+    (r"\.csv", rb"method,[^\n]+,mean,deviation,splits,seconds\n"),
+    (r"\.txt", rb"(train|test)\t[^\n]+\n"),
+    (r"comp[0-9]_cls_[^/]+\.txt", rb"[0-9A-Za-z_-]+ -?[0-9.e+-]+\n"),  # for VOC's server
+    (r"\.onnx", rb"\x08[\x01-\x7f]\x12\x04npzf"),  # the producer
 )
 
 
@@ -72,4 +72,5 @@ def _ours(path: Path, head: bytes, tail: bytes) -> bool:
         return b'"writer":"npzf"' in head
     if path.suffix == ".data":  # the weights of a large .onnx beside it
         return path.with_suffix("").is_file() and check_output(path.with_suffix(""))
-    return head.startswith(BEGINNINGS) or LINES.match(head) is not None
+    lines = (line for ending, line in LINES if re.search(f"{ending}$", path.name))
+    return head.startswith(BEGINNINGS) or any(re.match(line, head) for line in lines)

@@ -104,6 +104,8 @@ FOREIGN = {
     "npzf.png": lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"IDAT" + b"tEXtSoftware\0npzf"),
     "index.html": lambda path: path.write_text("<!DOCTYPE html>\n<html><title>npzf</title></html>"),
     "thesis.txt": lambda path: path.write_text("all that I know of npzf\n"),
+    "chapter.txt": lambda path: path.write_text("chapter 1\n"),
+    "class.csv": lambda path: path.write_text("class,teacher\n"),
     "table.csv": lambda path: path.write_text("name,value\na,1\n"),
     "data.js": lambda path: path.write_text("let x = 1;\n"),
     "data.json": lambda path: path.write_text(json.dumps({"sha256": "0"})),
