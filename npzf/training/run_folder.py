@@ -141,7 +141,8 @@ class RunFolder:
             if self._new_marker and not (self._begun and self.files()):
                 with contextlib.suppress(OSError):
                     os.unlink(self.path / MARKER)  # before the lock is given up: whoever opened it meanwhile tries again
-            os.close(self._marker)
+            with contextlib.suppress(OSError):  # of a lock that is given up; the run's files are closed
+                os.close(self._marker)
             self._marker = -1
         for folder in reversed(self._made):
             with contextlib.suppress(OSError):  # something lies in it
