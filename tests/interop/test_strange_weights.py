@@ -231,6 +231,7 @@ def test_no_library_of_the_environment_is_loaded_and_nothing_is_written(tmp_path
     monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "x.py"))
     path = hdf5(tmp_path, lambda file: file.__setitem__("w", np.ones(3)))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path), *sys.path])
     Path("h5py.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     assert read_state(path).arrays.keys() == {"w"}
     assert not (tmp_path / "ran").exists()

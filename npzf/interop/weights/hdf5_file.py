@@ -53,7 +53,13 @@ def read_hdf5(path: Path, attributes_only: bool = False) -> Contents:
     with open_regular(path, "weights as HDF5") as file:
         size = os.fstat(file.fileno()).st_size
         seconds, most = SECONDS + size // BYTES_A_SECOND, most_bytes(size)
-        said = {"memory": MEMORY, "seconds": seconds, "most": most, "attributes_only": attributes_only, "path": sys.path}
+        said = {
+            "memory": MEMORY,
+            "seconds": seconds,
+            "most": most,
+            "attributes_only": attributes_only,
+            "path": [*filter(None, sys.path)],
+        }
         with _child(file, json.dumps(said), path) as (child, overdue):
             try:
                 assert child.stdout is not None
