@@ -123,7 +123,7 @@ class Trials:
         word = verdict(ended, Path(KINDS[kind].file).name)
         reached = elsewhere.touched() + [f"opened {Path(path).name}" for _, path in ended.operations]
         word = f"{', '.join(reached)}" if reached else word
-        allowed = {"refused", "other"} if harmless else {"refused"}
+        allowed = {"refused", *(("other",) if harmless else ()), *(("refused with remarks",) if KINDS[kind].remarks else ())}
         reason = (ended.value or {}).get("message") or (ended.value or {}).get("value") or ended.err.strip()[-300:]
         self.verdicts.add(f"crafted {kind}", word, None if word in allowed else f"{case}: {str(reason)[:300]!r}")
         for folder in (files, elsewhere.folder):

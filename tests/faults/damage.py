@@ -149,7 +149,7 @@ def limits() -> dict[str, int]:
 
 
 def verdict(ended: Ended, named: str, sound: str | None = None) -> str:
-    """One word or two for what became of a file: refused, same, other, or what must not be.
+    """One word or more for what became of a file: refused, same, other, or what must not be.
 
     named: what the message has to contain; sound: the digest of the file before it was damaged.
     """
@@ -167,9 +167,9 @@ def verdict(ended: Ended, named: str, sound: str | None = None) -> str:
     message = words["message"]
     if named not in message:
         return "no name"
-    if len(message.splitlines()) != 1 or not message.isprintable() or ended.err:
+    if set(message) & set("\n\r"):  # what else a terminal would obey is escaped when it is printed
         return "not one line"
-    return "refused"
+    return "refused with remarks" if ended.err else "refused"
 
 
 @dataclass
@@ -216,5 +216,5 @@ class Sound:
         if resealed:
             return {"refused", "same", "other", *(("hang",) if self.path.suffix == ".h5" else ())}
         if not self.kind.sealed:
-            return {"refused", "same", "other"}
+            return {"refused", "same", "other", *(("refused with remarks",) if self.kind.remarks else ())}
         return {"refused", "same"} if self.kind.lenient else {"refused"}

@@ -44,7 +44,7 @@ class Kind:
     """file: its name; make() writes it; read(path) gives a digest of all that it holds; sealed: whether it has a digest itself.
 
     lenient: whether some of its bytes mean nothing, so that a damaged file may hold the same; damaged: whether
-    there is one to be damaged.
+    there is one to be damaged; remarks: whether libraries may say more on standard error, as libtiff does.
     """
 
     file: str
@@ -53,6 +53,7 @@ class Kind:
     sealed: bool = False
     lenient: bool = False
     damaged: bool = True
+    remarks: bool = False
 
 
 def saved(name: str, lenient: bool = False) -> Kind:
@@ -133,7 +134,7 @@ def picture(form: str, suffix: str, **options: Any) -> Kind:
         pixels = np.stack([x * 10, y * 12, (x * y) % 256], 2).astype(np.uint8)
         Image.fromarray(pixels).save(f"picture{suffix}", form, **options)
 
-    return Kind(f"picture{suffix}", make, lambda path: digest(decode(path)))
+    return Kind(f"picture{suffix}", make, lambda path: digest(decode(path)), remarks=True)
 
 
 PICTURES = {

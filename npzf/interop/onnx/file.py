@@ -49,9 +49,12 @@ class OnnxFile:
             self.model = self._parse(read_regular(path, MOST, "an ONNX model"))
         if not self.model.graph.node:
             raise ValueError(f"{self.label}: no node is in it, expected an ONNX model")
-        check_nodes(self.model)
+        try:
+            check_nodes(self.model)
+        except ValueError as error:
+            raise ValueError(f"{self.label}: {error}") from None
         apart = {self._place(tensor)[0] for tensor in _tensors(self.model) if tensor.data_location == TensorProto.EXTERNAL}
-        sizes = [self.model.ByteSize(), *(path.stat().st_size for path in apart if path.is_file())]
+        sizes = [self.model.ByteSize(), *map(_size, apart)]
         self.most = self.rest = most_bytes(sum(sizes))  # bytes that its tensors may take: many may name the same numbers
 
     def array(self, tensor: TensorProto) -> np.ndarray:
@@ -117,6 +120,14 @@ class OnnxFile:
             if (size := os.fstat(file.fileno()).st_size) < offset + needed:
                 raise ValueError(f"{path} has {size} bytes, expected at least {offset + needed}")
             return np.fromfile(file, dtype, count, offset=offset).reshape(tensor.dims)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file beside the model; 0 for none: what is wrong is said when its tensor is read."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:  # such as a name that is too long
+        return 0
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[TensorProto]:
