@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from npzf.training.objectives import LOSSES
 from npzf.training.sgd import FILTER_RMS, MOMENTUM, check_numbers
 
+MOST_BATCH = 2**31 - 1  # images
 SCHEDULES = ("plateau", "cosine")
 
 
@@ -43,6 +44,8 @@ class TrainingConfig:
             raise ValueError(f"factor is {self.factor}, expected between 0 and 1")
         if self.batch < 1:
             raise ValueError(f"batch is {self.batch}, expected at least 1 image")
+        if self.batch > MOST_BATCH:
+            raise ValueError(f"batch is {self.batch}, expected at most {MOST_BATCH:,} images")
         if self.epochs < 1:
             raise ValueError(f"epochs is {self.epochs}, expected at least 1")
         if self.save_every < 0:
