@@ -89,6 +89,12 @@ def test_plain_compact_chunked_and_compressed_numbers_are_read(tmp_path):
             values[form] = file.create_dataset(form, data=value, compression=form, shuffle=True, fletcher32=True)[()]
         values["rows"] = file.create_dataset("deep/er/rows", data=value, chunks=(1, 7))[()]
         file["text"] = "words"
+        file["empty"] = h5py.Empty("f4")
+        file["texts"] = np.array(["a", "b"], dtype=h5py.string_dtype())
+        file["records"] = np.zeros(3, [("a", "f4")])
+        file["reference"] = file["plain"].ref
+        file["type"] = np.dtype("f8")
+        file.create_dataset("rows of any length", (2,), h5py.vlen_dtype("f4"))
         file["again"] = file["plain"]
         values["again"] = values["plain"]
 
@@ -176,6 +182,17 @@ def test_groups_that_hold_themselves_or_lie_deep_are_refused(tmp_path):
 
     refused(hdf5(tmp_path, itself, "itself.h5"), "holds itself")
     refused(hdf5(tmp_path, lambda file: file.create_group("a/" * 100), "deep.h5"), "stand more than 64 deep")
+
+
+def test_a_million_ways_to_one_group_are_not_all_gone(tmp_path):
+    def fill(file):
+        group = file
+        for _ in range(20):
+            below = group.create_group("a")
+            group["b"] = below
+            group = below
+
+    refused(hdf5(tmp_path, fill), "it has more than 20,000 objects")
 
 
 def test_filters_that_are_not_known_are_refused(tmp_path):
