@@ -33,6 +33,8 @@ def main(args: argparse.Namespace) -> None:
     if net.input_shape[2] not in (1, 3):
         raise ValueError(f"input_shape of the net is {net.input_shape}, expected 1 or 3 channels, which can be drawn")
     function = UnitFunction(net, layer, maps[0], args.spectrum_exponent)
+    if args.directions > (largest := int(np.prod(function.shape)) - 2):
+        raise ValueError(f"--directions is {args.directions}, expected 1 to {largest}, as many as the unit's input has")
     norm = args.contrast * float(np.sqrt(np.prod(function.shape) * np.mean(1 / np.square(net.preprocessing.std))))
     spectrum = f"spectrum 1/f^{args.spectrum_exponent:g}"
     print(f"{layer}: the unit in the middle of a map sees {function.shape[1]} x {function.shape[0]} pixels")
