@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from npzf.numbers import MOST
 from npzf.training.objectives import LOSSES
 from npzf.training.sgd import FILTER_RMS, MOMENTUM, check_numbers
 
-MOST_BATCH = 2**31 - 1  # images
 SCHEDULES = ("plateau", "cosine")
 
 
@@ -44,8 +44,8 @@ class TrainingConfig:
             raise ValueError(f"factor is {self.factor}, expected between 0 and 1")
         if self.batch < 1:
             raise ValueError(f"batch is {self.batch}, expected at least 1 image")
-        if self.batch > MOST_BATCH:
-            raise ValueError(f"batch is {self.batch}, expected at most {MOST_BATCH:,} images")
+        if self.batch > MOST:
+            raise ValueError(f"batch is {self.batch}, expected at most {MOST:,} images")
         if self.epochs < 1:
             raise ValueError(f"epochs is {self.epochs}, expected at least 1")
         if self.save_every < 0:

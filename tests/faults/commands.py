@@ -200,4 +200,6 @@ class Command:
 
 
 def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["nothing"])[-1]
+    """The last line but for what it says of outputs that it replaced, which an interrupted command has left."""
+    lines = [line for line in text.strip().splitlines() if not line.startswith("replaced ")]
+    return (lines or ["nothing"])[-1]
