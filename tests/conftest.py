@@ -1,5 +1,6 @@
 """Fixtures of all tests: the backends that every operation runs on, kernels on the CPU, and the number of threads."""
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,14 @@ from cuda_on_cpu.module import Options
 
 from npzf.backend import CudaError, Gpu, threads, to_numpy, use_device
 from npzf.ops import CPU, CUDA, PLAIN, Ops
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_as_in_a_terminal():
+    """What the shell ignores, of a job in the background or under nohup, is not ignored here, nor by the tests' own children."""
+    for number, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL), ("SIGTERM", signal.SIG_DFL)):
+        if hasattr(signal, number):
+            signal.signal(getattr(signal, number), handler)
 
 
 @dataclass(frozen=True)

@@ -365,7 +365,7 @@ CHECKPOINTS = {
     "another version": (another_version, "is 4, expected 3: train or convert the net again"),
     "foreign": (foreign, "expected a network saved by npzf"),
     "truncated": (lambda path: path.write_bytes(path.read_bytes()[:100_000]), "cut short"),
-    "an image": (lambda path: Image.fromarray(noise(0)).save(path, "png"), "does not begin with the SHA-256"),
+    "an image": (lambda path: Image.fromarray(noise(0)).save(path, "png"), "does not begin as npzf's files do"),
     "missing": (Path.unlink, "does not exist"),
 }
 

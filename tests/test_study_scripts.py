@@ -154,7 +154,7 @@ REFUSED = {
     "occlusion, label": (["occlusion", "{}/named.h5", "{}/one.png", "--label", "7"], "labels is 7, expected 0 to 1"),
     "occlusion, layer": (["occlusion", "{}/named.h5", "{}/one.png", "--layer", "conv9"], "layer is 'conv9'"),
     "occlusion, batch": (["occlusion", "{}/named.h5", "{}/one.png", "--batch", "0"], "batch is 0"),
-    "occlusion, net": (["occlusion", "{}/two.png", "{}/one.png"], "two.png is not HDF5"),
+    "occlusion, net": (["occlusion", "{}/two.png", "{}/one.png"], "two.png: it does not begin as npzf's files do"),
 }
 
 

@@ -24,6 +24,7 @@ from typing import BinaryIO
 
 HEADER = 512  # bytes
 MAGIC = b"npzf sealed file 1\n"
+HDF5 = b"\x89HDF\r\n\x1a\n"
 BLOCK = 2**20  # bytes
 WAVE = 4096  # blocks whose digests are collected before they are added up
 THREADS = min(8, os.cpu_count() or 1)
@@ -75,7 +76,9 @@ def read_seal(file: BinaryIO) -> Seal:
     """What the first bytes say, believed as it stands; NotWhole if they are no seal."""
     head = os.pread(file.fileno(), HEADER, 0)
     if not head.startswith(MAGIC):
-        raise NotWhole("it does not begin with the SHA-256 that npzf writes first: damaged, older, or another program's")
+        if HDF5 in (head[:8], os.pread(file.fileno(), 8, HEADER)):
+            raise NotWhole("it is HDF5 without the SHA-256 that npzf writes first: damaged, older, or another program's")
+        raise NotWhole("it does not begin as npzf's files do: another kind of file, or damaged")
     lines = LINES.fullmatch(head[len(MAGIC) :])
     if lines is None or len(head) < HEADER:
         raise NotWhole("its first 512 bytes are damaged")

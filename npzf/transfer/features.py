@@ -61,9 +61,11 @@ def extract_features(
         "images": _digest(images_identity, squares.source.targets.tobytes(), squares.source.classes),
         "choice": _digest(layers, crops, average, dtype),
     }
-    if path.exists() and (found := _reusable(path, identity)):
-        return found
     parts = Parts(path.with_name(f"{path.name}.parts"), collected, _digest(*identity.values(), batches.batch), len(squares))
+    if path.exists() and (found := _reusable(path, identity)):
+        if parts.of_this_pass():  # left by a process that was killed once the file was written
+            parts.remove()
+        return found
     sweep(batches, collected, parts, batches.batch)
     description = {
         "layers": layers,

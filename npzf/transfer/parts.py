@@ -74,6 +74,16 @@ class Parts:
         """The parts in order."""
         return sorted(self.folder.glob("[0-9]*.h5"))
 
+    def of_this_pass(self) -> bool:
+        """Whether there is a folder of parts, all of them of this pass and whole."""
+        try:
+            for path in self.files():
+                with hdf5.read(path, KIND) as file:
+                    self._check_identity(file)
+        except ValueError:
+            return False
+        return self.folder.is_dir()
+
     def remove(self) -> None:
         """Removes the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -81,14 +91,17 @@ class Parts:
     def _end(self, path: Path) -> int:
         """Where a part ends; ValueError if it is of another pass, damaged, or does not begin where the last one ended."""
         with hdf5.read(path, KIND, remedy="it is removed") as file:
-            if file.text_attribute("identity") != self.identity:
-                raise ValueError(f"{path} is of another net, other images or another choice")
+            self._check_identity(file)
             first, done = file.integer("first"), file.integer("done")
             if not first == self._done < done <= self.images:
                 raise ValueError(f"{path} has images {first} to {done}, expected those from {self._done} to {self.images}")
             if "indices" in file:
                 self.indices(file)
             return done
+
+    def _check_identity(self, file: Reader) -> None:
+        if file.text_attribute("identity") != self.identity:
+            raise ValueError(f"{file.path} is of another net, other images or another choice")
 
     def indices(self, file: Reader) -> np.ndarray:
         """Which images an open part has: int64, rising; ValueError for others than those that it is said to have."""

@@ -213,7 +213,7 @@ def test_missing_text_and_truncated_files(packed, tmp_path):
     refused(tmp_path / "gone.h5", "does not exist", error=FileNotFoundError)
     refused(tmp_path, "is a folder, expected an image set saved by npzf", error=OSError)
     (tmp_path / "words.h5").write_text("words" * 100)
-    refused(tmp_path / "words.h5", "does not begin with the SHA-256", "pack the images again")
+    refused(tmp_path / "words.h5", "does not begin as npzf's files do", "pack the images again")
     whole = packed.read_bytes()
     for part in (0, 100, len(whole) // 2, len(whole) - 1):
         (tmp_path / "cut.h5").write_bytes(whole[:part])

@@ -88,3 +88,17 @@ def test_a_part_that_cannot_be_is_computed_again_and_said(tmp_path, caplog, chan
     assert Parts(tmp_path, Numbers(), "one", 9).resume() == 0 and not part.exists()
     (record,) = caplog.records
     assert named in record.getMessage() and str(part) in record.getMessage() and "computed again" in record.getMessage()
+
+
+def test_parts_of_another_pass_and_damaged_ones_are_not_believed(tmp_path):
+    numbers = Numbers()
+    stored = Parts(tmp_path / "parts", numbers, "one", 12)
+    for first in (0, 4, 8):
+        numbers.indices = np.array([first])
+        stored.save(first + 4)
+    assert Parts(tmp_path / "parts", Numbers(), "one", 12).resume() == 12
+    (tmp_path / "parts" / "0000000004.h5").write_bytes(b"damaged")
+    assert Parts(tmp_path / "parts", Numbers(), "one", 12).resume() == 4  # and what follows it hangs in the air
+    assert len(stored.files()) == 1
+    assert Parts(tmp_path / "parts", Numbers(), "other", 12).resume() == 0
+    assert not stored.files()

@@ -246,31 +246,19 @@ def test_an_interrupted_pass_goes_on_with_the_same_bits(photos, tmp_path, monkey
     assert not path.with_name("f.h5.parts").exists()
 
 
-class Numbers:
-    """An accumulator of numbers, for the parts alone."""
-
-    def __init__(self):
-        self.values, self.bytes = [], 0
-
-    def state(self):
-        return {"values": np.array(self.values)}
-
-    def clear(self):
-        self.values = []
-
-
-def test_parts_of_another_pass_and_damaged_ones_are_not_believed(tmp_path):
-    numbers = Numbers()
-    stored = Parts(tmp_path / "parts", numbers, "one", 12)
-    for first in (0, 4, 8):
-        numbers.values = [first]
-        stored.save(first + 4)
-    assert Parts(tmp_path / "parts", numbers, "one", 12).resume() == 12
-    (tmp_path / "parts" / "0000000004.h5").write_bytes(b"damaged")
-    assert Parts(tmp_path / "parts", numbers, "one", 12).resume() == 4  # and what follows it hangs in the air
-    assert len(stored.files()) == 1
-    assert Parts(tmp_path / "parts", numbers, "other", 12).resume() == 0
-    assert not stored.files()
+def test_parts_left_by_a_process_that_was_killed_at_the_very_end_are_removed(photos, tmp_path, monkeypatch):
+    net, layers = small_net(), ["fc"]
+    with monkeypatch.context() as patched:
+        patched.setattr(Parts, "remove", lambda _: None)  # killed before it
+        extract_features(net, squares(photos), layers, tmp_path / "f.h5")
+    assert list((tmp_path / "f.h5.parts").iterdir())
+    extract_features(net, squares(photos), ["a/conv"], tmp_path / "other.h5")
+    (tmp_path / "other.h5").rename(tmp_path / "g.h5")
+    (tmp_path / "f.h5.parts").rename(tmp_path / "g.h5.parts")
+    extract_features(net, squares(photos), ["a/conv"], tmp_path / "g.h5")  # whose parts they are not
+    (tmp_path / "g.h5.parts").rename(tmp_path / "f.h5.parts")
+    extract_features(net, squares(photos), layers, tmp_path / "f.h5")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name[1:2] == ".") == ["f.h5", "g.h5"]
 
 
 def test_no_other_file_is_taken_for_features(tmp_path):
