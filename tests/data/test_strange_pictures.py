@@ -300,7 +300,7 @@ print((peak() - before) * 1024 / (pixels.size / 3))
     [("JPEG", "RGB", 12), ("PNG", "RGB", 12), ("PNG", "RGBA", 13), ("PNG", "I;16", 9), ("WEBP", "RGB", 20)],
 )
 def test_no_second_copy_is_made(tmp_path, form, mode, most):
-    """Peak memory of 16 megapixels, in bytes a pixel: Pillow's picture has 4, the result 3, two strips in hand as many as 2 to 4."""
+    """Peak memory of 16 megapixels, in bytes a pixel: Pillow's picture has 4, the result 3, two strips 2 to 4."""
     Image.new(mode, (4000, 4000)).save(tmp_path / "a", form)
     command = [sys.executable, "-c", PEAK, str(tmp_path / "a")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
