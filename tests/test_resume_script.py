@@ -6,12 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from test_scripts import SCRIPTS, class_folders, command, loaded, refuses, works
 
 import npzf
+from npzf.backend.threads import count
 from npzf.training import checkpoint
 
 OPTIONS = ["--size", 64, "--batch", 4, "--epochs", 3, "--threads", 1, "--seed", 2, "--resize", 66, "--save-every", 2]
@@ -258,3 +261,14 @@ def test_the_demo_replaces_an_earlier_demo_and_nothing_else(monkeypatch, tmp_pat
     args.out = str(tmp_path / "demo")
     with pytest.raises(ValueError, match=r"has best.h5 log.csv of a run already: name another folder"):
         demo.main(args)
+
+
+def test_the_command_that_resumes_repeats_what_the_results_depend_on(monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    net = SimpleNamespace(device="cpu", precision="fp32", ops="plain")
+    script, trainer = loaded("train"), SimpleNamespace(path=Path("a run/checkpoint.h5"), net=net)
+    args = script.parser().parse_args(["my photos", "--rate", "1", "--pixel-limit", "5"])
+    words = f"--threads {count()} --device cpu --precision fp32 --ops plain --pixel-limit 5"
+    command = f"npzf train 'my photos' embedded --resume 'a run/checkpoint.h5' {words}"
+    assert script.typed(script.resuming_command(args, [], trainer)) == command
+    assert script.typed(script.resuming_command(args, [1, 5], trainer)) == f"{command} --keep 1 5"

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -18,7 +17,6 @@ from PIL import Image
 from resealing import changed
 
 import npzf
-from npzf.backend.threads import count
 from npzf.layers import LocalContrastNorm, LocalResponseNorm
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -263,17 +261,6 @@ def test_train_keeps_the_nets_of_the_epochs_asked_for(images, trained, tmp_path)
     kept.unlink()
     works("train", *sets, "--resume", tmp_path / "checkpoint.h5", "--keep", 2)
     np.testing.assert_array_equal(npzf.load(kept).parameters["fc8/bias"], expected.parameters["fc8/bias"])
-
-
-def test_the_command_that_resumes_repeats_what_the_results_depend_on(monkeypatch):
-    monkeypatch.syspath_prepend(SCRIPTS)
-    net = SimpleNamespace(device="cpu", precision="fp32", ops="plain")
-    script, trainer = loaded("train"), SimpleNamespace(path=Path("a run/checkpoint.h5"), net=net)
-    args = script.parser().parse_args(["my photos", "--rate", "1", "--pixel-limit", "5"])
-    words = f"--threads {count()} --device cpu --precision fp32 --ops plain --pixel-limit 5"
-    command = f"npzf train 'my photos' embedded --resume 'a run/checkpoint.h5' {words}"
-    assert script.typed(script.resuming_command(args, [], trainer)) == command
-    assert script.typed(script.resuming_command(args, [1, 5], trainer)) == f"{command} --keep 1 5"
 
 
 @pytest.mark.parametrize(
