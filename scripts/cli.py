@@ -6,6 +6,7 @@ import argparse
 import logging
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ def run_shown(main: Callable[[argparse.Namespace], None], options: argparse.Argu
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(OneLine("%(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what stands beside the pixels; what cannot be decoded is an error
     for quiet in ("matplotlib", "npzf.interop.weights.state"):  # npzf convert alone says which weights became which
         logging.getLogger(quiet).setLevel(logging.WARNING)
     try:

@@ -19,6 +19,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile
 
+from npzf.data import libtiff
 from npzf.data.picture_headers import check_directory, check_exif, check_gif, check_png, check_ppm, jpeg_memory, webp_size
 from npzf.storage.regular import open_regular
 
@@ -158,6 +159,7 @@ def _check_header(file: BinaryIO, form: str) -> int:
     if form == "WEBP":
         _check_size(webp_size(file), form)
     if form == "TIFF":
+        libtiff.silence()
         _check_size((check_directory(file, 2 * pixel_limit()), 1), form, what="a tile of")
     return 0
 
