@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t
 
+from npzf.storage.places import read_at, read_into
 from npzf.storage.sealed import HEADER, THREADS, Seal
 
 NUMBERS = ("<f2", "<f4", "<f8", "|u1", "<i4", "<i8", "|b1")  # the types that npzf writes
@@ -209,7 +210,7 @@ class Reader:
             raise ValueError(f"{name} of {self.path} is no text in UTF-8") from None
 
     def _bytes(self, place: Place) -> bytes:
-        return os.pread(self.raw.fileno(), place.nbytes, place.first)
+        return read_at(self.raw.fileno(), place.nbytes, place.first)
 
     def _fill(self, value: np.ndarray, place: Place, name: str, finite: bool) -> None:
         """Reads the numbers into value, the blocks of a large one by several threads."""
@@ -234,7 +235,7 @@ class Reader:
         """Fills the view with the bytes from there on."""
         done = 0
         while done < len(view):
-            count = os.preadv(self.raw.fileno(), [view[done:]], first + done)
+            count = read_into(self.raw.fileno(), view[done:], first + done)
             if not count:
                 raise ValueError(f"{name} of {self.path} ends too early: the file was cut short while it was read")
             done += count

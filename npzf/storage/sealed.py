@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
 
+from npzf.storage.places import read_at
+
 HEADER = 512  # bytes
 MAGIC = b"npzf sealed file 1\n"
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -47,7 +49,7 @@ class Seal:
 
 def is_sealed(file: BinaryIO) -> bool:
     """Whether the file begins as a sealed one does."""
-    return os.pread(file.fileno(), len(MAGIC), 0) == MAGIC
+    return read_at(file.fileno(), len(MAGIC), 0) == MAGIC
 
 
 def seal(file: BinaryIO, apart: tuple[int, int] = NOTHING) -> Seal:
@@ -74,9 +76,9 @@ def verify(file: BinaryIO) -> Seal:
 
 def read_seal(file: BinaryIO) -> Seal:
     """What the first bytes say, believed as it stands; NotWhole if they are no seal."""
-    head = os.pread(file.fileno(), HEADER, 0)
+    head = read_at(file.fileno(), HEADER, 0)
     if not head.startswith(MAGIC):
-        if HDF5 in (head[:8], os.pread(file.fileno(), 8, HEADER)):
+        if HDF5 in (head[:8], read_at(file.fileno(), 8, HEADER)):
             raise NotWhole("it is HDF5 without the SHA-256 that npzf writes first: damaged, older, or another program's")
         raise NotWhole("it does not begin as npzf's files do: another kind of file, or damaged")
     lines = LINES.fullmatch(head[len(MAGIC) :])
@@ -97,7 +99,7 @@ def _digest(descriptor: int, size: int, apart: tuple[int, int]) -> str:
     whole = hashlib.sha256(MAGIC + _sizes(size, apart))
 
     def of_block(place: tuple[int, int]) -> bytes:
-        return hashlib.sha256(os.pread(descriptor, place[1] - place[0], place[0])).digest()
+        return hashlib.sha256(read_at(descriptor, place[1] - place[0], place[0])).digest()
 
     blocks = _blocks(size, apart)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="npzf-seal") as pool:

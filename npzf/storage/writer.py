@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
@@ -11,6 +10,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5g, h5p, h5s, h5t
 
+from npzf.storage.places import write_at
 from npzf.storage.sealed import HEADER, THREADS
 
 FORM = ("v108", "v108")  # of HDF5: the first whose own tables have checksums
@@ -73,5 +73,5 @@ def fixed_texts(texts: Sequence[str]) -> np.ndarray:
 def _write_all(descriptor: int, data: memoryview, first: int) -> None:
     """Writes the bytes at a place of the file; OSError if not all of them can be."""
     while data:
-        count = os.pwrite(descriptor, data, first)
+        count = write_at(descriptor, data, first)
         data, first = data[count:], first + count
