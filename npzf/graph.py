@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from npzf.text import shortened
 
 INPUT = "input"
 LONGEST_NAME = 200  # letters of a layer's name
+MOST_UNITS = 2**40  # of a layer, for one image
 
 
 def check_layer_name(name: object) -> None:
@@ -58,6 +60,8 @@ class Graph:
             self.shapes[name] = layer.shape(*(self.shapes[source] for source in sources))
         except ValueError as error:
             raise ValueError(f"layer {name!r}: {error}") from None
+        if math.prod(self.shapes[name]) > MOST_UNITS:
+            raise ValueError(f"layer {name!r} has more than {MOST_UNITS:,} units, expected a net that a memory can hold")
         self.layers[name], self.sources[name], self.consumers[name] = layer, sources, []
         for source in dict.fromkeys(sources):
             self.consumers[source].append(name)

@@ -242,6 +242,15 @@ DAMAGES = {
     "no kind": (architecture(layers=[{"name": "a", "layer": {}, "sources": ["input"]}]), "kind"),
     "unknown source": (row(sources=["x"]), "source 'x'"),
     "source a number": (row(sources=[1]), "stands where str was expected"),
+    "sizes that double without end": (
+        architecture(
+            layers=[
+                {"name": f"c{i}", "layer": {"kind": "Concatenate"}, "sources": [f"c{i - 1}" if i else "input"] * 2}
+                for i in range(3000)
+            ]
+        ),
+        "layer 'c31' has more than 1,099,511,627,776 units",
+    ),
     "more than memory holds": (row("Conv", maps=2**31 - 1, window=1), "parameters/one/weight of .* is missing"),
     "more than NumPy counts": (row("Conv", maps=10**30, window=1), BUILT),
     "thirty million units": (
