@@ -52,7 +52,8 @@ class TopActivations:
             within = np.where(present, (places >= 0) & (places < most), places == -1)
             if not within.all():
                 raise ValueError(f"top activations lie at {places.min()} to {places.max()}, expected 0 to {most - 1}")
-        if np.isnan(self.values).any() or (present != (self.values > -np.inf)).any() or (self.values[:, 1:] > self.values[:, :-1]).any():
+        rising = self.values[:, 1:] > self.values[:, :-1]
+        if np.isnan(self.values).any() or (present != (self.values > -np.inf)).any() or rising.any():
             raise ValueError("top activations are NaN, or not in order, expected numbers, strongest first")
 
     def updated(self, y: np.ndarray, indices: np.ndarray) -> TopActivations:
