@@ -5,8 +5,6 @@ python benchmarks/step.py --help
 
 import argparse
 import json
-import platform
-import re
 import statistics
 import subprocess
 import sys
@@ -17,6 +15,7 @@ import numpy as np
 
 import npzf
 from npzf.backend import threads
+from npzf.backend.environment import processor
 
 
 def torch_zfnet(classes):
@@ -89,12 +88,6 @@ class Torch:
         self.sgd.zero_grad()
         self.torch.nn.functional.cross_entropy(self.net(self.x), self.labels).backward()
         self.sgd.step()
-
-
-def processor():
-    """The processor's name where Linux tells it."""
-    names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()) if Path("/proc/cpuinfo").exists() else []
-    return names[0] if names else platform.machine()
 
 
 def timed(function):

@@ -7,7 +7,6 @@ Both are written to a new file that is fsynced and renamed, in turn, and read wh
 
 import argparse
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -17,6 +16,7 @@ import h5py
 import numpy as np
 
 import npzf
+from npzf.backend.environment import processor
 
 
 def write_plainly(net, path):
@@ -62,7 +62,7 @@ def main():
             times["loaded"].append(seconds(npzf.load, sealed))
             times["read by h5py"].append(seconds(read_plainly, net, plain))
         size = sealed.stat().st_size / 1e6
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors, {size:.0f} MB, {args.rounds} rounds")
+    print(f"{processor()}, {os.cpu_count()} processors, {size:.0f} MB, {args.rounds} rounds")
     medians = {name: statistics.median(found) for name, found in times.items()}
     for name, found in times.items():
         print(f"{name:16}{medians[name]:7.3f} s   ({min(found):.3f} to {max(found):.3f})")

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from npzf.geometry import Field
 from npzf.layers import Conv, Dropout, FullyConnected, Join, Layer, Softmax
-from npzf.layers.layer import require_positive
+from npzf.layers.checks import require_positive
 from npzf.text import shortened
 
 INPUT = "input"

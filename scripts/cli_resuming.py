@@ -37,13 +37,13 @@ def resumed_trainer(args: argparse.Namespace, given: set[str]) -> Trainer:
     """The run of the checkpoint, with what the command line changes; ValueError for what it must not."""
     found, printed = stored(args.resume), describe(args.device)
     check_as_begun(args, given, found.state)
-    side = found.state.get("images", {}).get("training", {}).get("side")
+    side = found.state["images"]["training"]["side"]
     images = image_sets(args, found.net, args.resize if "resize" in given else side)
     changes = {name: getattr(args, name) for name in MAY_CHANGE if name in given}
     if "filter_rms" in given:
         changes["filter_rms"] = args.filter_rms or None
-    if "threads" not in given and (threads := found.state.get("computing", {}).get("threads")):
-        npzf.set_threads(threads)
+    if "threads" not in given:
+        npzf.set_threads(found.state["computing"]["threads"])
     device, precision = (getattr(args, name) if name in given else None for name in ("device", "precision"))
     accept = args.accept_changed_images
     trainer = Trainer.resume(found, *images, None, device, precision, changes=changes, accept_changed_images=accept)
@@ -59,9 +59,9 @@ def resumed_trainer(args: argparse.Namespace, given: set[str]) -> Trainer:
 
 def check_as_begun(args: argparse.Namespace, given: set[str], state: Mapping[str, Any]) -> None:
     """ValueError for an option that says otherwise than the run began with, and cannot change."""
-    config, notes = state.get("config", {}), state.get("notes", {})
+    config, notes = state["config"], state["notes"]
     began = {name: config.get(name) for name in OF_THE_CONFIG} | {name: notes.get(name) for name in OF_THE_NET}
-    began["rates"] = [f"{layer}={rate:g}" for layer, rate in config.get("rates", {}).items()] or None
+    began["rates"] = [f"{layer}={rate:g}" for layer, rate in config["rates"].items()] or None
     for name, value in began.items():
         if name in given and getattr(args, name) != value:
             words = "none" if value is None else in_words(value)

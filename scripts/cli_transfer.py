@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from cli_options import LARGEST, MOST, PIXELS, number, one_of, whole
 from cli_outputs import claim
 
 import npzf
+from npzf.backend.environment import processor
 from npzf.data import ClassFolders, ImageSet, SquareImages, check_takes_images, resized_side
 from npzf.interop.packages import required
 from npzf.render import result_figure
@@ -171,17 +173,10 @@ def finish(args: argparse.Namespace, table: Table, name: str, **options: Any) ->
     """Prints the table with what it took, and writes it as CSV and as a picture."""
     print(f"\n{table.text()}\n")
     if seconds := table.seconds():
-        print(f"on {processor()}:\n{seconds}\n")
+        print(f"on {os.cpu_count()} x {processor()}:\n{seconds}\n")
     print(table.write_csv(Path(args.out) / f"{name}.csv"))
     rows = [(label, [None if cell is None else (cell.mean, cell.deviation) for cell in cells]) for label, cells in table.rows]
     print(result_figure(table.title, table.corner, table.heads, rows, Path(args.out) / f"{name}.png", **options))
-
-
-def processor() -> str:
-    """How many processors the machine has, and their name."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} x {names[0]}" if names else "an unknown processor"
 
 
 def members(images: ImageSet) -> np.ndarray:

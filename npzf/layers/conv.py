@@ -8,17 +8,8 @@ from typing import Any
 import numpy as np
 
 from npzf.geometry import Field, Pair, Sides, output_sizes, pair, sides
-from npzf.layers.layer import (
-    Gradients,
-    Layer,
-    ProjectionRules,
-    Save,
-    Shape,
-    initial_weight,
-    require_flags,
-    require_pad,
-    require_positive,
-)
+from npzf.layers.checks import require_flags, require_pad, require_positive
+from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, initial_weight
 from npzf.regions import Region
 
 

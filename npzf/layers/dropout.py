@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from npzf.layers.layer import Gradients, Pointwise, ProjectionRules, Save, require_finite
+from npzf.layers.checks import require_finite
+from npzf.layers.layer import Gradients, Pointwise, ProjectionRules, Save
 
 
 class Draw(NamedTuple):

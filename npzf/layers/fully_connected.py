@@ -9,16 +9,8 @@ import numpy as np
 
 from npzf.backend.arrays import array_module
 from npzf.geometry import Field
-from npzf.layers.layer import (
-    Gradients,
-    Layer,
-    ProjectionRules,
-    Save,
-    Shape,
-    initial_weight,
-    require_flags,
-    require_positive,
-)
+from npzf.layers.checks import require_flags, require_positive
+from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, initial_weight
 
 
 @dataclass(eq=False)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from npzf.backend.arrays import array_module
-from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, require_finite
+from npzf.layers.checks import require_finite
+from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape
 
 
 @dataclass(eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any, ClassVar
@@ -10,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npzf.geometry import Field
-from npzf.numbers import MOST
 from npzf.ops import CPU, Ops
 from npzf.regions import Region
 
@@ -138,33 +136,3 @@ def initial_weight(shape: Shape, weight_init: str | float, generator: np.random.
     weight = generator.standard_normal(shape, dtype)
     weight *= dtype.type(scale)
     return weight
-
-
-def require_positive(layer: str, **values: int | tuple[int, int]) -> None:
-    """ValueError for the first value that is not a whole number of at least 1, or (rows, columns) of such."""
-    for name, value in values.items():
-        numbers = value if isinstance(value, tuple | list) and len(value) == 2 else (value,)
-        if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and 1 <= n <= MOST for n in numbers):
-            raise ValueError(f"{layer}: {name} is {value!r}, expected a whole number of at least 1, at most {MOST}")
-
-
-def require_pad(layer: str, pad: Any) -> None:
-    """ValueError unless this is a whole number of at least 0, or two or four of such."""
-    numbers = pad if isinstance(pad, tuple | list) and len(pad) in (2, 4) else (pad,)
-    if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0 for n in numbers):
-        raise ValueError(f"{layer}: pad is {pad!r}, expected whole numbers of at least 0, one, two or four")
-
-
-def require_flags(layer: str, **values: bool) -> None:
-    """ValueError for the first value that is neither True nor False."""
-    for name, value in values.items():
-        if not isinstance(value, bool | np.bool_):
-            raise ValueError(f"{layer}: {name} is {value!r}, expected True or False")
-
-
-def require_finite(layer: str, **values: float) -> None:
-    """ValueError for the first value that is not a finite number."""
-    for name, value in values.items():
-        real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-        if not real or not math.isfinite(value):
-            raise ValueError(f"{layer}: {name} is {value!r}, expected a finite number")

@@ -7,7 +7,8 @@ from typing import Any
 
 from npzf.backend.arrays import array_module
 from npzf.geometry import Field
-from npzf.layers.layer import Gradients, Layer, Pointwise, ProjectionRules, Save, require_finite, require_flags, require_positive
+from npzf.layers.checks import require_finite, require_flags, require_positive
+from npzf.layers.layer import Gradients, Layer, Pointwise, ProjectionRules, Save
 from npzf.regions import Region
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from npzf.backend.arrays import array_module
 from npzf.geometry import Field, Pair, Sides, output_sizes, pair, sides, window_counts
-from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, require_flags, require_pad, require_positive
+from npzf.layers.checks import require_flags, require_pad, require_positive
+from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape
 from npzf.regions import Region
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from npzf.backend.arrays import array_module
 from npzf.geometry import Field, Pair, Sides, sides
-from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape, require_pad
+from npzf.layers.checks import require_pad
+from npzf.layers.layer import Gradients, Layer, ProjectionRules, Save, Shape
 from npzf.regions import Region
 
 

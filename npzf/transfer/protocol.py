@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from npzf.numbers import is_finite
 from npzf.storage.json_file import read_json, write_json
 from npzf.transfer.evaluation import Setting, evaluate_split
 from npzf.transfer.feature_file import FeatureFile
@@ -94,7 +95,7 @@ class ResultFile:
 def _checked(accuracy: float, c: float | None, seconds: float) -> Result:
     """The result in a file; TypeError if one of its numbers is none."""
     for number in (accuracy, seconds, 0.0 if c is None else c):
-        if not isinstance(number, int | float) or isinstance(number, bool) or not math.isfinite(number):
+        if not is_finite(number):
             raise TypeError(f"{number!r} stands where a number was expected")
     return Result(accuracy, c, seconds)
 
